@@ -1,0 +1,41 @@
+"""The caller of a request: what authentication established, and nothing else."""
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Ids are those of the identity API. `roles` are names, lower case, implied roles included.
+
+    Exactly one of `project_id`, `domain_id`, `system` is set for a scoped token; none for an unscoped one. `is_bound`:
+    came by a restricted application credential or by a trust, so it may make no further credentials. `trust_id` and
+    `application_credential_id` name the delegation by which it came, if any.
+    """
+
+    user_id: str
+    user_name: str = ""
+    user_domain_id: str = ""
+    project_id: str | None = None
+    project_name: str = ""
+    project_domain_id: str = ""
+    domain_id: str | None = None
+    domain_name: str = ""
+    system: bool = False
+    roles: frozenset[str] = frozenset()
+    request_id: str = ""
+    global_request_id: str | None = None
+    audit_ids: tuple[str, ...] = field(default=())
+    is_bound: bool = False
+    trust_id: str | None = None
+    application_credential_id: str | None = None
+
+    def of_request(self, request_id: str, global_request_id: str | None) -> "Caller":
+        return replace(self, request_id=request_id, global_request_id=global_request_id)
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+
+SYSTEM = Caller(user_id="skyloom", user_name="skyloom", system=True, roles=frozenset({"admin", "member", "reader"}))
+"""The cloud itself: reconcilers and flows that no user asked for."""

@@ -1,0 +1,1 @@
+"""The verbs of compute, one module a noun; `skyloom.compute` joins them."""

@@ -1,0 +1,29 @@
+"""The one place of truth: a relational database, SQLite or PostgreSQL behind the same statements."""
+
+from skyloom.db.database import (
+    Contradiction,
+    Database,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    Reader,
+    Sql,
+    Tx,
+    ValueRefused,
+    metadata,
+)
+from skyloom.db.types import Json, Timestamp, Word
+
+__all__ = [
+    "Contradiction",
+    "Database",
+    "DatabaseBusy",
+    "DatabaseUnavailable",
+    "Json",
+    "Reader",
+    "Sql",
+    "Timestamp",
+    "Tx",
+    "ValueRefused",
+    "Word",
+    "metadata",
+]

@@ -1,0 +1,63 @@
+"""Who changed what through which action: a row a change, in the change's own transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, String, Table, insert
+
+from skyloom.access import Caller
+from skyloom.db.types import Timestamp
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Timestamp, nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("project_id", String(64)),
+    Column("action", String(128), nullable=False),
+    Column("noun", String(64), nullable=False),
+    Column("noun_id", String(255), nullable=False),
+    Index("ix_audit_entry_noun_id", "noun_id"),
+    Index("ix_audit_entry_request_id", "request_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    action: str
+    noun: str
+    noun_id: str
+
+
+ADD = insert(audit_entry)
+
+
+def add(connection: Connection, caller: Caller, at: datetime, entries: Sequence[Entry]) -> None:
+    connection.execute(
+        ADD,
+        [
+            {
+                "at": at,
+                "request_id": caller.request_id,
+                "user_id": caller.user_id,
+                "project_id": caller.project_id,
+                "action": entry.action,
+                "noun": entry.noun,
+                "noun_id": entry.noun_id,
+            }
+            for entry in entries
+        ],
+    )

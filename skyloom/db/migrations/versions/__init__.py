@@ -1,0 +1,1 @@
+"""One module a revision: revision_NUMBER_NAME.py"""

@@ -1,0 +1,53 @@
+"""Keystone's v3 API under /identity."""
+
+from skyloom.errors import OverLimit
+from skyloom.identity import resources
+from skyloom.identity.api import (
+    delegations,
+    discovery,
+    domain_configs,
+    endpoint_filter,
+    grants,
+    limits,
+    memberships,
+    projects,
+    tokens,
+)
+from skyloom.identity.api.not_built import NOT_BUILT
+from skyloom.identity.api.plain import Plain
+from skyloom.identity.service import IdentityService
+from skyloom.web.errors import identity_form
+from skyloom.web.routes import Api, Route
+
+PLAIN = (
+    Plain(resources.DOMAIN),
+    Plain(resources.PROJECT),
+    Plain(resources.USER),
+    Plain(resources.GROUP),
+    Plain(resources.ROLE),
+    Plain(resources.REGION),
+    Plain(resources.SERVICE),
+    Plain(resources.ENDPOINT),
+    Plain(resources.POLICY),
+    Plain(resources.CREDENTIAL),
+    Plain(resources.CONSUMER, prefix="OS-OAUTH1/"),
+    Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
+    Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
+    Plain(resources.LIMIT, methods="GET PATCH DELETE"),
+)
+ROUTES: list[Route] = [
+    *discovery.ROUTES,
+    *tokens.ROUTES,
+    *projects.ROUTES,
+    *[route for plain in PLAIN for route in plain.routes()],
+    *memberships.ROUTES,
+    *grants.ROUTES,
+    *delegations.ROUTES,
+    *domain_configs.ROUTES,
+    *endpoint_filter.ROUTES,
+    *limits.ROUTES,
+]
+
+
+def api(service: IdentityService) -> Api:
+    return Api("identity", "/identity", ROUTES, service, identity_form, statuses={OverLimit: 403}, not_built=NOT_BUILT)

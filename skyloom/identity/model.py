@@ -1,0 +1,136 @@
+"""The nouns of identity that more than one verb needs in a typed form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+DEFAULT_DOMAIN = "default"
+SYSTEM_ID = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """`password_hash` None: no password, so no log-in by one. Tokens issued before `tokens_not_before` are void.
+
+    `options` are Keystone's user options (lock_password, multi_factor_auth_rules, ...).
+    """
+
+    id: str
+    domain_id: str
+    domain_name: str
+    name: str
+    enabled: bool
+    domain_enabled: bool
+    default_project_id: str | None
+    password_hash: str | None
+    password_expires_at: datetime | None
+    tokens_not_before: datetime | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project, or a domain when `is_domain`. `enabled` takes the domain's own state into account."""
+
+    id: str
+    name: str
+    domain_id: str
+    domain_name: str
+    parent_id: str
+    is_domain: bool
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role of a user or group on a project, domain or the system."""
+
+    actor_kind: str
+    actor_id: str
+    target_kind: str
+    target_id: str
+    role_id: str
+    inherited: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule:
+    """What a token of an application credential may be used for: requests of one service, method and path.
+
+    In `path`, `*` and `{name}` stand for one segment and `**` for any number of them.
+    """
+
+    id: str
+    user_id: str
+    service: str
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationCredential:
+    """`access_rules` None: a token may be used for every request; empty: for none."""
+
+    id: str
+    user_id: str
+    project_id: str
+    name: str
+    description: str
+    secret_hash: str
+    role_ids: tuple[str, ...]
+    unrestricted: bool
+    expires_at: datetime | None
+    access_rules: Sequence[AccessRule] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The trustee may act in the project with some of the trustor's roles; with `impersonation` as the trustor.
+
+    `remaining_uses` None: any number of tokens. `redelegation_count`: how often it may be handed on.
+    """
+
+    id: str
+    trustor_user_id: str
+    trustee_user_id: str
+    project_id: str | None
+    impersonation: bool
+    role_ids: tuple[str, ...]
+    expires_at: datetime | None
+    remaining_uses: int | None
+    redelegation_count: int
+    redelegated_trust_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A grant as a list of assignments shows it. Of an effective one, `group_id`, `inherited_from` (kind, id) and
+    `prior_role_id` tell by which membership, from where and by which role it came."""
+
+    grant: Grant
+    group_id: str | None = None
+    inherited_from: tuple[str, str] | None = None
+    prior_role_id: str | None = None
+
+
+Record = dict[str, Any]
+"""A resource of the plain kind (region, service, ...), by the attribute names of the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`name__contains=value` of a list's query; an `i` before the comparison ignores case."""
+
+    name: str
+    comparison: str
+    value: str

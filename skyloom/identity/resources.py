@@ -1,0 +1,298 @@
+"""The plain resources of identity as data: their attributes, what is required, what may change, how they are stored.
+
+Keystone's API reference gives the attributes; what a body holds beyond them is kept in `extra` and shown again, as
+Keystone does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy import Table
+
+from skyloom.identity import tables
+from skyloom.identity.errors import AttributeFixed, AttributeInvalid
+from skyloom.identity.model import Record
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
+RegionId = Annotated[str, msgspec.Meta(max_length=255)]
+Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[a-zA-Z0-9+.-]+:.+")]
+Count = Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)]
+"""A limit; -1 is none at all."""
+Text = str | None
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Of domains, projects and roles. null takes an option away."""
+
+    immutable: bool | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class UserOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    ignore_change_password_upon_first_use: bool | msgspec.UnsetType | None = msgspec.UNSET
+    ignore_lockout_failure_attempts: bool | msgspec.UnsetType | None = msgspec.UNSET
+    ignore_password_expiry: bool | msgspec.UnsetType | None = msgspec.UNSET
+    ignore_user_inactivity: bool | msgspec.UnsetType | None = msgspec.UNSET
+    lock_password: bool | msgspec.UnsetType | None = msgspec.UNSET
+    multi_factor_auth_enabled: bool | msgspec.UnsetType | None = msgspec.UNSET
+    multi_factor_auth_rules: list[list[str]] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    service_id: str | msgspec.UnsetType = msgspec.UNSET
+    region_id: str | msgspec.UnsetType = msgspec.UNSET
+    interface: Annotated[str, msgspec.Meta(pattern="^(public|internal|admin)$")] | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`default` is what an absent one becomes. `fixed`: settable at creation only. `read_only`: only shown."""
+
+    name: str
+    kind: Any
+    required: bool = False
+    default: Any = None
+    fixed: bool = False
+    filterable: bool = True
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Resource:
+    """`only`: what else a row of this resource fulfils (a domain is a project with `is_domain`)."""
+
+    noun: str
+    collection: str
+    table: Table
+    attributes: Sequence[Attribute]
+    only: Mapping[str, Any] = field(default_factory=dict)
+    by_name: Mapping[str, Attribute] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {attribute.name: attribute for attribute in self.attributes})
+
+    def new(self, document: Mapping[str, Any]) -> Record:
+        """The values of a creation, defaults filled in; raises AttributeInvalid with the attribute's name."""
+        values = self._checked(document)
+        for attribute in self.attributes:
+            if attribute.name not in values:
+                if attribute.required:
+                    raise AttributeInvalid(
+                        f"'{attribute.name}' is a required property of a {self.noun}.", field=attribute.name
+                    )
+                values[attribute.name] = attribute.default
+        return values
+
+    def change(self, document: Mapping[str, Any], now: Record) -> Record:
+        """The values of an update; an attribute that is fixed may be repeated but not changed."""
+        values = self._checked(document)
+        for name, value in values.items():
+            attribute = self.by_name.get(name)
+            if attribute is not None and attribute.fixed and value != now.get(name):
+                raise AttributeFixed(f"The attribute {name} of a {self.noun} cannot be changed.", field=name)
+        return values
+
+    def _checked(self, document: Mapping[str, Any]) -> Record:
+        values: Record = {}
+        extra: dict[str, Any] = {}
+        for name, value in document.items():
+            attribute = self.by_name.get(name)
+            if attribute is None:
+                extra[name] = value
+                continue
+            if attribute.read_only:
+                continue
+            try:
+                values[name] = msgspec.to_builtins(msgspec.convert(value, attribute.kind))
+            except msgspec.ValidationError as error:
+                rule = str(error).replace("`", "'")
+                raise AttributeInvalid(
+                    f"Invalid input for field/attribute {name} of the {self.noun}: {rule[0].lower()}{rule[1:]}.",
+                    field=name,
+                ) from error
+        values["extra"] = {name: value for name, value in extra.items() if name not in ("id", "links")}
+        return values
+
+    def row(self, record: Record) -> dict[str, Any]:
+        """What the columns hold of a record ("" for null where a unique key needs a value)."""
+        nullable = self.table.c
+        return {
+            name: ("" if value is None and not nullable[name].nullable else value)
+            for name, value in record.items()
+            if name in nullable
+        }
+
+    def record(self, row: Mapping[str, Any]) -> Record:
+        """What the API shows of a row: the attributes and what was kept in `extra`, at one level."""
+        shown = {**row["extra"], "id": row["id"]}
+        for attribute in self.attributes:
+            if attribute.name in row:
+                value = row[attribute.name]
+                shown[attribute.name] = None if value == "" and attribute.default is None else value
+        if "options" in row:
+            shown["options"] = row["options"]
+        return shown
+
+
+DOMAIN = Resource(
+    "domain",
+    "domains",
+    tables.project,
+    (
+        Attribute("name", ShortName, required=True),
+        Attribute("description", Text, default="", filterable=False),
+        Attribute("enabled", bool, default=True),
+        Attribute("options", Options, default={}, filterable=False),
+    ),
+    only={"is_domain": True},
+)
+PROJECT = Resource(
+    "project",
+    "projects",
+    tables.project,
+    (
+        Attribute("name", ShortName, required=True),
+        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("parent_id", Id | None, fixed=True),
+        Attribute("is_domain", bool, default=False, fixed=True),
+        Attribute("description", Text, default="", filterable=False),
+        Attribute("enabled", bool, default=True),
+        Attribute("options", Options, default={}, filterable=False),
+    ),
+)
+USER = Resource(
+    "user",
+    "users",
+    tables.user,
+    (
+        Attribute("name", UserName, required=True),
+        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("enabled", bool, default=True),
+        Attribute("default_project_id", Id | None, filterable=False),
+        Attribute("password", Text, filterable=False),
+        Attribute("password_expires_at", Text, filterable=False, read_only=True),
+        Attribute("options", UserOptions, default={}, filterable=False),
+    ),
+)
+GROUP = Resource(
+    "group",
+    "groups",
+    tables.group,
+    (
+        Attribute("name", ShortName, required=True),
+        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("description", Text, default="", filterable=False),
+    ),
+)
+ROLE = Resource(
+    "role",
+    "roles",
+    tables.role,
+    (
+        Attribute("name", Name, required=True),
+        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("description", Text, filterable=False),
+        Attribute("options", Options, default={}, filterable=False),
+    ),
+)
+REGION = Resource(
+    "region",
+    "regions",
+    tables.region,
+    (
+        Attribute("description", Text, default="", filterable=False),
+        Attribute("parent_region_id", RegionId | None),
+    ),
+)
+SERVICE = Resource(
+    "service",
+    "services",
+    tables.service,
+    (
+        Attribute("type", Name, required=True),
+        Attribute("name", str, default=""),
+        Attribute("enabled", bool, default=True),
+        Attribute("description", Text, filterable=False),
+    ),
+)
+ENDPOINT = Resource(
+    "endpoint",
+    "endpoints",
+    tables.endpoint,
+    (
+        Attribute("service_id", Id, required=True),
+        Attribute("interface", Annotated[str, msgspec.Meta(pattern="^(public|internal|admin)$")], required=True),
+        Attribute("url", Url, required=True, filterable=False),
+        Attribute("region_id", RegionId | None),
+        Attribute("enabled", bool, default=True, filterable=False),
+    ),
+)
+POLICY = Resource(
+    "policy",
+    "policies",
+    tables.policy,
+    (
+        Attribute("type", Name, required=True),
+        Attribute("blob", Any, required=True, filterable=False),
+    ),
+)
+CREDENTIAL = Resource(
+    "credential",
+    "credentials",
+    tables.credential,
+    (
+        Attribute("user_id", Id, required=True, fixed=True),
+        Attribute("type", Name, required=True, fixed=True),
+        Attribute("blob", str, required=True, filterable=False),
+        Attribute("project_id", Id | None, fixed=True),
+    ),
+)
+CONSUMER = Resource(
+    "consumer",
+    "consumers",
+    tables.consumer,
+    (
+        Attribute("description", Text, filterable=False),
+        Attribute("secret", Text, filterable=False, read_only=True),
+    ),
+)
+ENDPOINT_GROUP = Resource(
+    "endpoint_group",
+    "endpoint_groups",
+    tables.endpoint_group,
+    (
+        Attribute("name", Name, required=True),
+        Attribute("description", Text, filterable=False),
+        Attribute("filters", EndpointFilters, required=True, filterable=False),
+    ),
+)
+REGISTERED_LIMIT = Resource(
+    "registered_limit",
+    "registered_limits",
+    tables.registered_limit,
+    (
+        Attribute("service_id", Id, required=True),
+        Attribute("region_id", RegionId | None),
+        Attribute("resource_name", Name, required=True),
+        Attribute("default_limit", Count, required=True, filterable=False),
+        Attribute("description", Text, filterable=False),
+    ),
+)
+LIMIT = Resource(
+    "limit",
+    "limits",
+    tables.limit,
+    (
+        Attribute("service_id", Id, required=True, fixed=True),
+        Attribute("region_id", RegionId | None, fixed=True),
+        Attribute("project_id", Id | None, fixed=True),
+        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("resource_name", Name, required=True, fixed=True),
+        Attribute("resource_limit", Count, required=True, filterable=False),
+        Attribute("description", Text, filterable=False),
+    ),
+)

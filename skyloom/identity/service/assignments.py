@@ -1,0 +1,214 @@
+"""Lists of role assignments: as they were made, or effective: members for groups, projects for what they inherit, and
+every role that is implied. The number of statements does not grow with the list."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from skyloom.access import Caller
+from skyloom.db import Sql
+from skyloom.identity.errors import AttributeInvalid
+from skyloom.identity.model import Assignment, Grant
+from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.projects import Projects
+from skyloom.identity.service.registry import Ground
+from skyloom.identity.store.grants import Grants, Place
+
+Names = Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What GET /v3/role_assignments asks for; `inherited` None: both kinds."""
+
+    user_id: str | None = None
+    group_id: str | None = None
+    role_id: str | None = None
+    project_id: str | None = None
+    domain_id: str | None = None
+    system: bool = False
+    inherited: bool | None = None
+    effective: bool = False
+    include_subtree: bool = False
+    include_names: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`names`: kind (user, group, role, project) -> id -> (name, domain id); domains are among the projects."""
+
+    assignments: Sequence[Assignment]
+    names: Mapping[str, Names]
+
+
+class Assignments:
+    def __init__(self, ground: Ground, grants: Grants, directories: Directories, projects: Projects):
+        self.ground = ground
+        self.db = ground.db
+        self.grants = grants
+        self.directories = directories
+        self.projects = projects
+
+    def find(self, caller: Caller, wanted: Wanted) -> Found:
+        self._require(caller, wanted)
+        _check(wanted)
+        sql = self.db.read()
+        found = self._effective(sql, wanted) if wanted.effective else self._direct(sql, wanted)
+        if caller.domain_id is not None and not wanted.include_subtree:
+            tree = self.grants.tree(sql)
+            found = [a for a in found if _domain_of(a.grant, tree) == caller.domain_id]
+        return Found(found, self._names(sql, found) if wanted.include_names else {})
+
+    def _require(self, caller: Caller, wanted: Wanted) -> None:
+        if not wanted.include_subtree:
+            target = {"target.domain_id": caller.domain_id}
+            self.ground.policy.require(caller, "identity:list_role_assignments", target)
+            return
+        domain_id = self.projects.show(wanted.project_id)["domain_id"] if wanted.project_id else None
+        target = {"target.domain_id": domain_id}
+        self.ground.policy.require(caller, "identity:list_role_assignments_for_tree", target)
+
+    # -- as they were made
+
+    def _direct(self, sql: Sql, wanted: Wanted) -> list[Assignment]:
+        known: dict[str, object] = {"role_id": wanted.role_id, "inherited": wanted.inherited}
+        if wanted.user_id is not None:
+            known |= {"actor_kind": "user", "actor_id": wanted.user_id}
+        if wanted.group_id is not None:
+            known |= {"actor_kind": "group", "actor_id": wanted.group_id}
+        if wanted.project_id is not None:
+            below = self.ground.principals.subtree(sql, wanted.project_id) if wanted.include_subtree else {}
+            known |= {"target_kind": "project", "target_id": [wanted.project_id, *below]}
+        if wanted.domain_id is not None:
+            known |= {"target_kind": "domain", "target_id": wanted.domain_id}
+        if wanted.system:
+            known["target_kind"] = "system"
+        return [Assignment(grant) for grant in self.grants.find(sql, **known)]
+
+    # -- effective
+
+    def _effective(self, sql: Sql, wanted: Wanted) -> list[Assignment]:
+        projects = self._projects(wanted, self.grants.tree(sql))
+        rules: dict[str, list[str]] = {}
+        for prior, implied in self.grants.implied(sql):
+            rules.setdefault(prior, []).append(implied)
+        of_domains = self.grants.domain_roles(sql)
+        found = (
+            made
+            for assignment in self._of_users(sql, wanted)
+            for placed in _placed(assignment, wanted, projects)
+            for made in _with_implied(placed, rules, of_domains)
+        )
+        return list({assignment.grant: assignment for assignment in found if _fits(assignment, wanted)}.values())
+
+    def _projects(self, wanted: Wanted, tree: Mapping[str, Place]) -> Mapping[str, Sequence[str]]:
+        """The projects asked for, each with what lies above it, the domain included."""
+        wanted_ids: Iterable[str] = (place_id for place_id, place in tree.items() if not place.is_domain)
+        if wanted.project_id is not None:
+            wanted_ids = [wanted.project_id] if wanted.project_id in tree else []
+            if wanted.include_subtree:
+                wanted_ids = [*wanted_ids, *self.ground.principals.subtree(self.db.read(), wanted.project_id)]
+        elif wanted.domain_id is not None or wanted.system:
+            wanted_ids = []
+        return {place_id: _above(place_id, tree) for place_id in wanted_ids}
+
+    def _of_users(self, sql: Sql, wanted: Wanted) -> Iterator[Assignment]:
+        """What users have by themselves and by their groups."""
+        known: dict[str, object] = {"inherited": wanted.inherited}
+        of_groups: dict[str, object] = {"actor_kind": "group", **known}
+        of_users: dict[str, object] = {"actor_kind": "user", **known}
+        if wanted.user_id is not None:
+            self.directories.look(wanted.user_id)
+            of_users["actor_id"] = wanted.user_id
+            of_groups["actor_id"] = self.grants.groups(sql, wanted.user_id)
+        for grant in self.grants.find(sql, **of_users):
+            yield Assignment(grant)
+        grants = self.grants.find(sql, **of_groups)
+        members = self.grants.members_of(sql, list({grant.actor_id for grant in grants}))
+        if wanted.user_id is None:
+            members |= self.directories.members_of_those(members)
+        for grant in grants:
+            for user_id in members[grant.actor_id]:
+                if wanted.user_id in (None, user_id):
+                    yield Assignment(replace(grant, actor_kind="user", actor_id=user_id), group_id=grant.actor_id)
+
+    # -- names
+
+    def _names(self, sql: Sql, found: Sequence[Assignment]) -> Mapping[str, Names]:
+        ids: dict[str, set[str]] = {"user": set(), "group": set(), "role": set(), "project": set()}
+        for assignment in found:
+            grant = assignment.grant
+            ids[grant.actor_kind].add(grant.actor_id)
+            ids["role"].add(grant.role_id)
+            if grant.target_kind != "system":
+                ids["project"].add(grant.target_id)
+        names: dict[str, Names] = {kind: self.grants.names(sql, kind, ids[kind]) for kind in ids}
+        domains = {domain_id for known in names.values() for _, domain_id in known.values() if domain_id}
+        names["domain"] = self.grants.names(sql, "project", domains)
+        return names
+
+
+def _check(wanted: Wanted) -> None:
+    if sum((wanted.project_id is not None, wanted.domain_id is not None, wanted.system)) > 1:
+        raise AttributeInvalid("Specify one of scope.project.id, scope.domain.id and scope.system, not more.")
+    if wanted.user_id is not None and wanted.group_id is not None:
+        raise AttributeInvalid("Specify a user or group, not both.")
+    if wanted.effective and wanted.group_id is not None:
+        raise AttributeInvalid("Combining effective and group filter will always result in an empty list.")
+    if wanted.effective and wanted.inherited and wanted.domain_id is not None:
+        raise AttributeInvalid("Combining effective, domain and inherited filters will always result in an empty list.")
+    if wanted.include_subtree and wanted.project_id is None:
+        raise AttributeInvalid("scope.project.id must be specified if include_subtree is also specified.")
+
+
+def _placed(assignment: Assignment, wanted: Wanted, projects: Mapping[str, Sequence[str]]) -> Iterator[Assignment]:
+    """Where an assignment counts: on its target, or, if inherited, on every project below that."""
+    grant = assignment.grant
+    if grant.inherited:
+        for project_id, above in projects.items():
+            if grant.target_id in above:
+                made = replace(grant, target_kind="project", target_id=project_id, inherited=False)
+                yield replace(assignment, grant=made, inherited_from=(grant.target_kind, grant.target_id))
+    elif grant.target_kind == "project":
+        if grant.target_id in projects:
+            yield assignment
+    elif grant.target_kind == "system":
+        if wanted.project_id is None and wanted.domain_id is None:
+            yield assignment
+    elif wanted.project_id is None and not wanted.system and wanted.domain_id in (None, grant.target_id):
+        yield assignment
+
+
+def _with_implied(
+    assignment: Assignment, rules: Mapping[str, Sequence[str]], of_domains: set[str]
+) -> Iterator[Assignment]:
+    """The assignment and those of all roles that its role implies; a domain's own roles are left out."""
+    todo: list[tuple[str, str | None]] = [(assignment.grant.role_id, None)]
+    seen: set[str] = set()
+    while todo:
+        role_id, prior = todo.pop()
+        if role_id in seen:
+            continue
+        seen.add(role_id)
+        todo += [(implied, role_id) for implied in rules.get(role_id, ())]
+        if role_id not in of_domains:
+            yield replace(assignment, grant=replace(assignment.grant, role_id=role_id), prior_role_id=prior)
+
+
+def _fits(assignment: Assignment, wanted: Wanted) -> bool:
+    return wanted.role_id in (None, assignment.grant.role_id)
+
+
+def _above(place_id: str, tree: Mapping[str, Place]) -> Sequence[str]:
+    found: list[str] = []
+    at = tree[place_id].parent_id
+    while at in tree and at not in found:
+        found.append(at)
+        at = tree[at].parent_id
+    return found
+
+
+def _domain_of(grant: Grant, tree: Mapping[str, Place]) -> str | None:
+    if grant.target_kind == "domain":
+        return grant.target_id
+    place = tree.get(grant.target_id)
+    return place.domain_id if place else None

@@ -1,0 +1,316 @@
+"""Authentication: from credentials to a token. A refusal never says what was wrong: that is for the log only."""
+
+import hmac
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from skyloom.access import SYSTEM, Caller
+from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NotOfToken, ScopeNotAllowed
+from skyloom.identity.model import ApplicationCredential, Trust, User
+from skyloom.identity.passwords import Passwords
+from skyloom.identity.service.auth_request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
+from skyloom.identity.service.credentials import Credentials, KeyPair
+from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.registry import Ground
+from skyloom.identity.service.sessions import Granted, Sessions
+from skyloom.identity.settings import IdentitySettings
+from skyloom.identity.signatures import TOTP_STEP_S, SignedRequest, is_signed, is_signed_text, totp
+from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.times import time_of
+from skyloom.identity.tokens import METHODS, ScopeKind, Token, audit_id, methods_mask, microseconds
+
+log = logging.getLogger(__name__)
+SIGNATURE_LIFE_S = 900
+
+
+@dataclass(slots=True)
+class _Proven:
+    """What the methods of one request have established so far."""
+
+    user: User | None = None
+    methods: list[str] = field(default_factory=list)
+    chain: str | None = None
+    expires_at: datetime | None = None
+    credential: ApplicationCredential | None = None
+
+    def settle(self, user: User | None, *methods: str) -> None:
+        if user is None or not user.enabled or not user.domain_enabled:
+            raise AuthenticationFailed()
+        if self.user is not None and self.user.id != user.id:
+            raise AuthenticationFailed()
+        self.user = user
+        self.methods += methods
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a token is for. `is_default`: nobody asked for it, so without a role there the token has no scope."""
+
+    kind: ScopeKind
+    id: str = ""
+    trust: Trust | None = None
+    is_default: bool = False
+
+
+UNSCOPED = _Target(ScopeKind.UNSCOPED)
+
+
+class AuthService:
+    def __init__(
+        self,
+        ground: Ground,
+        sessions: Sessions,
+        delegations: Delegations,
+        directories: Directories,
+        credentials: Credentials,
+        passwords: Passwords,
+        settings: IdentitySettings,
+    ):
+        self.ground = ground
+        self.db = ground.db
+        self.principals = ground.principals
+        self.sessions = sessions
+        self.delegations = delegations
+        self.directories = directories
+        self.credentials = credentials
+        self.passwords = passwords
+        self.settings = settings
+        self._prove: Mapping[str, Callable[[Identity, _Proven], None]] = {
+            "password": self._prove_password,
+            "token": self._prove_token,
+            "totp": self._prove_totp,
+            "application_credential": self._prove_application_credential,
+        }
+
+    def issue(self, caller: Caller, request: AuthRequest) -> Granted:
+        """A new token. Raises AuthenticationFailed without saying what was wrong."""
+        proven = _Proven()
+        for method in dict.fromkeys(request.identity.methods):
+            prove = self._prove.get(method)
+            if prove is None:
+                raise AuthenticationFailed()
+            prove(request.identity, proven)
+        if proven.user is None:
+            raise AuthenticationFailed()
+        _check_factors(proven.user, proven.methods)
+        return self._issue(caller, proven, self._target(request.scope, proven))
+
+    def issue_signed(self, caller: Caller, request: SignedRequest) -> Granted:
+        """The token of who signed an EC2 request; asked for by the gateway, which needs its own right to ask."""
+        self.ground.policy.require(caller, "identity:ec2tokens_validate")
+        self._check_fresh(request)
+        return self._issue_for_key(caller, request.access, lambda pair: is_signed(request, pair.secret))
+
+    def issue_for_text(self, caller: Caller, access: str, text: str, signature: str) -> Granted:
+        """As `issue_signed`, of S3: `text` is the string to sign in base64."""
+        self.ground.policy.require(caller, "identity:s3tokens_validate")
+        return self._issue_for_key(caller, access, lambda pair: is_signed_text(text, signature, pair.secret))
+
+    def _issue_for_key(self, caller: Caller, access: str, is_right: Callable[[KeyPair], bool]) -> Granted:
+        found = self.credentials.key_pair(self.db.read(), access)
+        if found is None or not is_right(found[1]):
+            raise AuthenticationFailed()
+        row, pair = found
+        proven = _Proven()
+        proven.settle(self.principals.user(self.db.read(), row["user_id"]), "ec2credential")
+        if pair.trust_id is not None:
+            return self._issue(caller, proven, self._trust_target(pair.trust_id, proven))
+        return self._issue(caller, proven, _Target(ScopeKind.PROJECT, row["project_id"]))
+
+    def _issue(self, caller: Caller, proven: _Proven, target: _Target) -> Granted:
+        assert proven.user is not None
+        now = self.db.clock.now()
+        trust, user_id = target.trust, proven.user.id
+        if trust is not None and trust.impersonation:
+            user_id = trust.trustor_user_id
+        ends = [proven.expires_at, trust.expires_at if trust else None]
+        token = Token(
+            format=1,
+            user_id=user_id,
+            methods=methods_mask(proven.methods),
+            scope=target.kind,
+            scope_id=target.id,
+            issued_us=microseconds(now),
+            expires_us=microseconds(
+                min([now + timedelta(seconds=self.settings.token_life_s), *(end for end in ends if end is not None)])
+            ),
+            audit_ids=(audit_id(), proven.chain) if proven.chain else (audit_id(),),
+            application_credential_id=proven.credential.id if proven.credential else None,
+            trust_id=trust.id if trust else None,
+        )
+        granted = self.sessions.grant(self.sessions.pack(token), token, proven.user)
+        if granted is None and target.is_default:
+            return self._issue(caller, proven, UNSCOPED)
+        if granted is None and trust is not None:
+            raise ScopeNotAllowed(f"Trust {trust.id} cannot be used: its trustor or a role that it hands on is gone.")
+        if granted is None:
+            log.info("%s: user %s has no role in the scope it asked for", caller.request_id, user_id)
+            raise AuthenticationFailed()
+        if trust is not None and trust.remaining_uses is not None:
+            self._take_use(trust)
+        return granted
+
+    def _take_use(self, trust: Trust) -> None:
+        with self.db.begin(SYSTEM) as tx:
+            if not self.delegations.take_use(tx, trust.id):
+                raise ScopeNotAllowed(f"Trust {trust.id} has no use left.")
+            tx.record("identity:authenticate", "trust", trust.id)
+
+    # -- the methods
+
+    def _prove_password(self, identity: Identity, proven: _Proven) -> None:
+        if identity.password is None:
+            raise AuthenticationFailed()
+        ref = identity.password.user
+        user = self._user(ref)
+        if not self.directories.verify_password(user, ref.password or ""):
+            raise AuthenticationFailed()
+        assert user is not None
+        if user.password_expires_at is not None and user.password_expires_at <= self.db.clock.now():
+            raise AuthenticationFailed()
+        proven.settle(user, "password")
+
+    def _prove_token(self, identity: Identity, proven: _Proven) -> None:
+        if identity.token is None:
+            raise AuthenticationFailed()
+        granted = self.sessions.granted(identity.token.id)
+        token = granted.token
+        if token.is_delegated:
+            raise NotOfToken("A token got by an application credential or a trust cannot be exchanged for another one.")
+        proven.settle(granted.user, "token", *token.method_names)
+        proven.chain = token.audit_ids[-1]
+        proven.expires_at = token.expires_at
+
+    def _prove_totp(self, identity: Identity, proven: _Proven) -> None:
+        """The passcode of this time step or the one before."""
+        if identity.totp is None:
+            raise AuthenticationFailed()
+        ref = identity.totp.user
+        user = self._user(ref)
+        if user is None:
+            raise AuthenticationFailed()
+        now_s = self.db.clock.now().timestamp()
+        right = False
+        for seed in self.credentials.blobs(self.db.read(), user.id, "totp"):
+            for at_s in (now_s, now_s - TOTP_STEP_S):
+                right |= hmac.compare_digest(totp(seed, at_s).encode(), ref.passcode.encode())
+        if not right:
+            raise AuthenticationFailed()
+        proven.settle(user, "totp")
+
+    def _prove_application_credential(self, identity: Identity, proven: _Proven) -> None:
+        method, sql = identity.application_credential, self.db.read()
+        if method is None:
+            raise AuthenticationFailed()
+        credential = None
+        if method.id is not None:
+            credential = self.delegations.credential(sql, method.id)
+        elif method.user is not None and method.name is not None:
+            owner = self._user(method.user)
+            credential = self.delegations.credential_named(sql, owner.id, method.name) if owner else None
+        if not self.passwords.verify(method.secret, credential.secret_hash if credential else None):
+            raise AuthenticationFailed()
+        assert credential is not None
+        if credential.expires_at is not None and credential.expires_at <= self.db.clock.now():
+            raise AuthenticationFailed()
+        proven.settle(self.principals.user(sql, credential.user_id), "application_credential")
+        proven.credential = credential
+        proven.expires_at = credential.expires_at
+
+    def _user(self, ref: UserRef | TotpUser) -> User | None:
+        sql = self.db.read()
+        if ref.id is not None:
+            self.directories.look(ref.id, 0)
+            return self.principals.user(sql, ref.id)
+        domain = ref.domain or DomainRef()
+        if ref.name is None or (domain.id is None and domain.name is None):
+            raise AuthenticationFailed()
+        if self.directories.domains():
+            found = None if domain.id else self.principals.domain_named(sql, domain.name or "")
+            domain_id = domain.id or (found.id if found else "")
+            if self.directories.of(domain_id) is not None:
+                user_id = self.directories.user_named(domain_id, ref.name)
+                return self.principals.user(sql, user_id) if user_id else None
+        return self.principals.user_named(sql, ref.name, domain.id, domain.name)
+
+    def _check_fresh(self, request: SignedRequest) -> None:
+        """A signature counts for a quarter of an hour, so that a stolen one is soon worth nothing."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        text = request.params.get("X-Amz-Date") or request.params.get("Timestamp") or headers.get("x-amz-date")
+        if text is None:
+            raise AuthenticationFailed()
+        try:
+            at = time_of(text, "Timestamp")
+        except AttributeInvalid as error:
+            raise AuthenticationFailed() from error
+        if abs((self.db.clock.now() - at).total_seconds()) > SIGNATURE_LIFE_S:
+            raise AuthenticationFailed()
+
+    # -- the scope
+
+    def _target(self, scope: Scope | str | None, proven: _Proven) -> _Target:
+        """The scope asked for; without a word of it the credential's project, or the user's default one if usable."""
+        assert proven.user is not None
+        if proven.credential is not None:
+            own = _Target(ScopeKind.PROJECT, proven.credential.project_id)
+            if isinstance(scope, Scope) and self._asked(scope, proven) != own:
+                raise AuthenticationFailed()
+            return own
+        if isinstance(scope, str):
+            return UNSCOPED
+        if scope is not None:
+            return self._asked(scope, proven)
+        default = proven.user.default_project_id
+        if default and "token" not in proven.methods:
+            return _Target(ScopeKind.PROJECT, default, is_default=True)
+        return UNSCOPED
+
+    def _asked(self, scope: Scope, proven: _Proven) -> _Target:
+        sql = self.db.read()
+        asked = [part for part in (scope.project, scope.domain, scope.system, scope.trust) if part is not None]
+        if len(asked) != 1:
+            raise AttributeInvalid("The scope names one of project, domain, system and OS-TRUST:trust.", field="scope")
+        if scope.trust is not None:
+            return self._trust_target(scope.trust.id, proven)
+        if scope.project is not None:
+            ref, domain = scope.project, scope.project.domain or DomainRef()
+            if ref.id is not None:
+                project = self.principals.project(sql, ref.id)
+            else:
+                project = self.principals.project_named(sql, ref.name or "", domain.id, domain.name)
+            if project is None or project.is_domain:
+                raise AuthenticationFailed()
+            return _Target(ScopeKind.PROJECT, project.id)
+        if scope.domain is not None:
+            found = (
+                self.principals.project(sql, scope.domain.id)
+                if scope.domain.id is not None
+                else self.principals.domain_named(sql, scope.domain.name or "")
+            )
+            if found is None or not found.is_domain:
+                raise AuthenticationFailed()
+            return _Target(ScopeKind.DOMAIN, found.id)
+        if scope.system is not None and scope.system.get("all"):
+            return _Target(ScopeKind.SYSTEM, "all")
+        raise AuthenticationFailed()
+
+    def _trust_target(self, trust_id: str, proven: _Proven) -> _Target:
+        assert proven.user is not None
+        trust = self.delegations.trust(self.db.read(), trust_id)
+        if trust is None or (trust.expires_at is not None and trust.expires_at <= self.db.clock.now()):
+            raise AuthenticationFailed()
+        if trust.trustee_user_id != proven.user.id:
+            raise ScopeNotAllowed(f"Trust {trust_id} is for another user.")
+        if trust.project_id is None:
+            return _Target(ScopeKind.UNSCOPED, trust=trust)
+        return _Target(ScopeKind.PROJECT, trust.project_id, trust)
+
+
+def _check_factors(user: User, methods: Sequence[str]) -> None:
+    """The user's multi-factor rules: all methods of one of them; a rule of methods that nobody knows is no rule."""
+    rules = user.options.get("multi_factor_auth_rules") or []
+    known = [rule for rule in rules if rule and set(rule) <= set(METHODS)]
+    if user.options.get("multi_factor_auth_enabled") and known and not any(set(rule) <= set(methods) for rule in known):
+        raise AuthenticationFailed()

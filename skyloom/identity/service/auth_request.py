@@ -1,0 +1,75 @@
+"""What POST /v3/auth/tokens is sent: the methods with their proofs, and the scope."""
+
+import msgspec
+
+
+class DomainRef(msgspec.Struct, frozen=True):
+    id: str | None = None
+    name: str | None = None
+
+
+class UserRef(msgspec.Struct, frozen=True):
+    id: str | None = None
+    name: str | None = None
+    domain: DomainRef | None = None
+    password: str | None = None
+
+
+class PasswordMethod(msgspec.Struct, frozen=True):
+    user: UserRef
+
+
+class TokenMethod(msgspec.Struct, frozen=True):
+    id: str
+
+
+class TotpUser(msgspec.Struct, frozen=True):
+    passcode: str
+    id: str | None = None
+    name: str | None = None
+    domain: DomainRef | None = None
+
+
+class TotpMethod(msgspec.Struct, frozen=True):
+    user: TotpUser
+
+
+class ApplicationCredentialMethod(msgspec.Struct, frozen=True):
+    secret: str
+    id: str | None = None
+    name: str | None = None
+    user: UserRef | None = None
+
+
+class Identity(msgspec.Struct, frozen=True):
+    methods: list[str]
+    password: PasswordMethod | None = None
+    token: TokenMethod | None = None
+    totp: TotpMethod | None = None
+    application_credential: ApplicationCredentialMethod | None = None
+
+
+class ProjectRef(msgspec.Struct, frozen=True):
+    id: str | None = None
+    name: str | None = None
+    domain: DomainRef | None = None
+
+
+class TrustRef(msgspec.Struct, frozen=True):
+    id: str
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """One of them, no more."""
+
+    project: ProjectRef | None = None
+    domain: DomainRef | None = None
+    system: dict[str, bool] | None = None
+    trust: TrustRef | None = msgspec.field(default=None, name="OS-TRUST:trust")
+
+
+class AuthRequest(msgspec.Struct, frozen=True):
+    """The `auth` object of POST /v3/auth/tokens. `scope` may be the word "unscoped"."""
+
+    identity: Identity
+    scope: Scope | str | None = None

@@ -1,0 +1,215 @@
+"""Secrets that users keep here for other services: EC2 key pairs, TOTP seeds, and whatever else has a type and a blob.
+
+The blob is sealed in its column and opened only to be shown to who may see it.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from skyloom.access import Caller
+from skyloom.access.vault import Vault
+from skyloom.db import Sql, Tx
+from skyloom.db.listing import Page, Sort
+from skyloom.identity import resources
+from skyloom.identity.errors import AttributeInvalid, Duplicate, NoSuch, NotOfToken
+from skyloom.identity.model import Record
+from skyloom.identity.service.registry import Ground, Registry
+from skyloom.identity.store.catalog import CatalogStore
+
+EC2 = "ec2"
+
+
+class KeyPair(msgspec.Struct, frozen=True):
+    """What the blob of an EC2 credential holds."""
+
+    access: str
+    secret: str
+    trust_id: str | None = None
+
+
+class Credentials(Registry):
+    resource = resources.CREDENTIAL
+
+    def __init__(self, ground: Ground, store: CatalogStore, vault: Vault):
+        super().__init__(ground)
+        self.store = store
+        self.vault = vault
+
+    # -- the plain verbs
+
+    def new_id(self, document: Mapping[str, Any]) -> str:
+        if document.get("type") == EC2:
+            return access_id(_key_pair(document.get("blob")).access)
+        return super().new_id(document)
+
+    def complete(self, caller: Caller, values: Record) -> None:
+        refuse_bound(caller)
+        if values["type"] == EC2 and values["project_id"] is None:
+            raise AttributeInvalid("An ec2 credential takes a project_id.", field="project_id")
+        values["sealed_blob"] = self.vault.seal(values["blob"].encode())
+
+    def check_new(self, tx: Tx, values: Record) -> None:
+        if self.ground.principals.user(tx, values["user_id"]) is None:
+            raise NoSuch("user", values["user_id"])
+        if self.exists(tx, values["id"]):
+            raise Duplicate("credential", values["id"])
+
+    def update(self, caller: Caller, record_id: str, document: Mapping[str, Any]) -> Record:
+        refuse_bound(caller)
+        return super().update(caller, record_id, document)
+
+    def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        if "blob" in values:
+            if now["type"] == EC2:
+                _key_pair(values["blob"])
+            values["sealed_blob"] = self.vault.seal(values["blob"].encode())
+
+    def delete(self, caller: Caller, record_id: str) -> None:
+        refuse_bound(caller)
+        super().delete(caller, record_id)
+
+    def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """One's own for everybody, all for admins and readers of the system."""
+        action = "identity:list_credentials"
+        if self.ground.policy.allows(caller, action, {"target.credential.user_id": filters.get("user_id")}):
+            return filters
+        self.ground.policy.require(caller, action, {"target.credential.user_id": caller.user_id})
+        if filters.get("user_id", caller.user_id) != caller.user_id:
+            return None
+        return {**filters, "user_id": caller.user_id}
+
+    def shown(self, records: Sequence[Record]) -> Sequence[Record]:
+        blobs = self.store.sealed_blobs(self.db.read(), [record["id"] for record in records])
+        return [
+            {**record, "blob": self.vault.open(blobs[record["id"]]).decode()}
+            for record in records
+            if record["id"] in blobs
+        ]
+
+    # -- of one user, by type, for authentication
+
+    def blobs(self, sql: Sql, user_id: str, kind: str) -> list[str]:
+        rows = self.records.list(sql, {"user_id": user_id, "type": kind}, Page(sorts=(Sort("id"),)))
+        return [self.vault.open(row["sealed_blob"]).decode() for row in rows]
+
+    def key_pair(self, sql: Sql, access: str) -> tuple[Record, KeyPair] | None:
+        """The credential of an access key, with its key pair."""
+        row = self.records.get(sql, access_id(access))
+        if row is None or row["type"] != EC2:
+            return None
+        pair = _key_pair(self.vault.open(row["sealed_blob"]).decode())
+        return (dict(row), pair) if pair.access == access else None
+
+    # -- /v3/users/{user_id}/credentials/OS-EC2
+
+    def create_ec2(self, caller: Caller, user_id: str, project_id: str) -> Record:
+        """A new key pair of the user in the project."""
+        target = {"target.credential.user_id": user_id}
+        self.ground.policy.require(caller, "identity:ec2_create_credential", target)
+        refuse_bound(caller)
+        sql = self.db.read()
+        if self.ground.principals.user(sql, user_id) is None:
+            raise NoSuch("user", user_id)
+        project = self.ground.principals.project(sql, project_id)
+        if project is None or project.is_domain:
+            raise NoSuch("project", project_id)
+        _refuse_other_project(caller, project_id)
+        pair = KeyPair(access=secrets.token_hex(16), secret=secrets.token_hex(16))
+        blob = msgspec.json.encode(pair)
+        row: Record = {
+            "id": access_id(pair.access),
+            "user_id": user_id,
+            "project_id": project_id,
+            "type": EC2,
+            "sealed_blob": self.vault.seal(blob),
+            "extra": {},
+        }
+        with self.ground.change(caller, "identity:ec2_create_credential", "credential", row["id"]) as tx:
+            self.records.add(tx, row)
+        return _ec2(row, pair)
+
+    def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
+        self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
+        filters = {"user_id": user_id, "type": EC2}
+        if caller.application_credential_id or caller.trust_id:
+            filters["project_id"] = caller.project_id or ""
+        rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
+        return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
+
+    def get_ec2(self, caller: Caller, access: str) -> Record:
+        return _ec2(*self._ec2_of(caller, "identity:ec2_get_credential", access))
+
+    def delete_ec2(self, caller: Caller, access: str) -> None:
+        row, _ = self._ec2_of(caller, "identity:ec2_delete_credential", access)
+        refuse_bound(caller)
+        with self.ground.change(caller, "identity:ec2_delete_credential", "credential", row["id"]) as tx:
+            self.records.remove(tx, row["id"])
+
+    def _ec2_of(self, caller: Caller, action: str, access: str) -> tuple[Record, KeyPair]:
+        """By the access key alone: whose it is counts, not whose the URL says it is."""
+        found = self.key_pair(self.db.read(), access)
+        if found is None:
+            raise NoSuch("credential", access)
+        self.ground.policy.require(caller, action, {"target.credential.user_id": found[0]["user_id"]})
+        _refuse_other_project(caller, found[0]["project_id"])
+        return found
+
+
+def refuse_bound(caller: Caller) -> None:
+    if caller.is_bound:
+        raise NotOfToken(
+            "A token got by a restricted application credential or by a trust cannot make or change credentials."
+        )
+
+
+def _refuse_other_project(caller: Caller, project_id: str) -> None:
+    """Who came by a delegation has been handed one project, and no key to another."""
+    if (caller.application_credential_id or caller.trust_id) and caller.project_id != project_id:
+        raise NotOfToken("A token got by a delegation has to do with key pairs of its own project only.")
+
+
+def access_id(access: str) -> str:
+    """EC2 credentials are found by their access key, so their id is made of it."""
+    return hashlib.sha256(access.encode()).hexdigest()
+
+
+def _key_pair(blob: object) -> KeyPair:
+    try:
+        return msgspec.json.decode(blob if isinstance(blob, str) else "", type=KeyPair)
+    except msgspec.DecodeError as error:
+        raise AttributeInvalid(
+            "The blob of an ec2 credential is a JSON object with 'access' and 'secret'.", field="blob"
+        ) from error
+
+
+def _ec2(row: Mapping[str, Any], pair: KeyPair) -> Record:
+    return {
+        "user_id": row["user_id"],
+        "tenant_id": row["project_id"],
+        "access": pair.access,
+        "secret": pair.secret,
+        "trust_id": pair.trust_id,
+    }
+
+
+class Consumers(Registry):
+    """OAuth consumers: their secret is shown once. The flow that uses them is not built."""
+
+    resource = resources.CONSUMER
+
+    def __init__(self, ground: Ground, vault: Vault):
+        super().__init__(ground)
+        self.vault = vault
+
+    def create(self, caller: Caller, document: Mapping[str, Any]) -> Record:
+        made = super().create(caller, document)
+        row = self.records.get(self.db.read(), made["id"])
+        assert row is not None
+        return {**made, "secret": self.vault.open(row["sealed_secret"]).decode()}
+
+    def complete(self, caller: Caller, values: Record) -> None:
+        values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())

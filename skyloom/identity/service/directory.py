@@ -1,0 +1,196 @@
+"""Users, groups and roles."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from skyloom.access import Caller
+from skyloom.db import Sql, Tx
+from skyloom.identity import resources
+from skyloom.identity.drivers.contract import Kind
+from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NoSuch, NotOfToken
+from skyloom.identity.model import DEFAULT_DOMAIN, Record
+from skyloom.identity.passwords import Passwords
+from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.registry import Ground, Listed, Query, Registry, of_own_domain
+from skyloom.identity.settings import IdentitySettings
+from skyloom.identity.store.grants import Grants
+from skyloom.identity.store.principals import COMPARISONS, expiry_test
+from skyloom.identity.times import shown_time, time_of
+
+
+class InDomain(Registry):
+    """What lies in a domain: the caller's own, if a new one names none."""
+
+    kind: Kind
+
+    def __init__(self, ground: Ground, grants: Grants, directories: Directories):
+        super().__init__(ground)
+        self.grants = grants
+        self.directories = directories
+
+    # -- those of a directory
+
+    def find(self, record_id: str) -> Record | None:
+        place = self.directories.place(record_id)
+        if place is None:
+            return super().find(record_id)
+        return self.directories.find(place) if place.kind == self.kind else None
+
+    def known(self, record_id: str) -> Record | None:
+        return super().find(record_id) or self.find(record_id)
+
+    def list(self, caller: Caller, query: Query) -> Listed:
+        filters = self.visible(caller, query.filters)
+        if filters is None or self.directories.of(filters.get("domain_id")) is None:
+            return super().list(caller, query)
+        wanted = replace(query, filters=filters)
+        return self.directories.page(self.kind, filters["domain_id"], wanted, self.ground.list_limit)
+
+    def words_tests(self, words: Mapping[str, str]) -> Sequence[Any]:
+        """Shadows are not listed: whoever wants those of a directory names its domain."""
+        domains = self.directories.domains()
+        return [self.records.table.c.domain_id.not_in(domains)] if domains else []
+
+    def prepare(self, values: Record, whole: Record) -> None:
+        self.directories.refuse_write(whole["domain_id"])
+
+    # -- those of the database
+
+    def complete(self, caller: Caller, values: Record) -> None:
+        values["domain_id"] = values["domain_id"] or caller.domain_id or caller.project_domain_id or DEFAULT_DOMAIN
+
+    def check_new(self, tx: Tx, values: Record) -> None:
+        self.check_domain(tx, values["domain_id"])
+
+    def check_domain(self, sql: Sql, domain_id: str) -> None:
+        domain = self.ground.principals.project(sql, domain_id)
+        if domain is None or not domain.is_domain:
+            raise NoSuch("domain", domain_id)
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        self.directories.refuse_write(record["domain_id"])
+        self.grants.forget(tx, self.resource.noun, record["id"])
+
+
+class Users(InDomain):
+    resource = resources.USER
+    kind = Kind.USER
+    words = frozenset({"password_expires_at"})
+
+    def __init__(
+        self,
+        ground: Ground,
+        grants: Grants,
+        directories: Directories,
+        passwords: Passwords,
+        settings: IdentitySettings,
+    ):
+        super().__init__(ground, grants, directories)
+        self.passwords = passwords
+        self.settings = settings
+
+    def complete(self, caller: Caller, values: Record) -> None:
+        super().complete(caller, values)
+        values["options"] = {name: value for name, value in values["options"].items() if value is not None}
+
+    def prepare(self, values: Record, whole: Record) -> None:
+        super().prepare(values, whole)
+        if "password" in values:
+            self._take_password(values, whole["options"])
+
+    def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        if "password_hash" in values or values.get("enabled") is False:
+            values["tokens_not_before"] = self.db.clock.now()
+
+    def change_password(self, caller: Caller, user_id: str, original: str, password: str) -> None:
+        """One's own password, by knowing the present one, which may have expired; ends every token of the user."""
+        user = self.ground.principals.user(self.db.read(), user_id)
+        if user is not None:
+            self.directories.refuse_write(user.domain_id)
+        if not self.passwords.verify(original, user.password_hash if user else None):
+            raise AuthenticationFailed()
+        assert user is not None
+        if not user.enabled or not user.domain_enabled:
+            raise AuthenticationFailed()
+        if user.options.get("lock_password"):
+            raise NotOfToken("The password of this user is locked; ask an administrator to change it.")
+        if original == password:
+            raise AttributeInvalid("The new password must differ from the present one.", field="password")
+        values: Record = {"password": password}
+        self._take_password(values, user.options)
+        with self.write(replace(caller, user_id=user_id), "update", user_id) as tx:
+            self.records.change(tx, user_id, {**values, "tokens_not_before": self.db.clock.now()})
+
+    def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        self.ground.policy.require(caller, "identity:list_users", {"target.domain_id": caller.domain_id})
+        return of_own_domain(caller, filters)
+
+    def words_tests(self, words: Mapping[str, str]) -> Sequence[Any]:
+        return [*super().words_tests(words), *(expiry_test(*_expiry(text)) for text in words.values())]
+
+    def shown(self, records: Sequence[Record]) -> Sequence[Record]:
+        return [self._shown(dict(record)) for record in records]
+
+    def _shown(self, record: Record) -> Record:
+        record.pop("password", None)
+        if record.get("default_project_id") is None:
+            record.pop("default_project_id", None)
+        record["password_expires_at"] = shown_time(record["password_expires_at"])
+        return record
+
+    def _take_password(self, values: Record, options: Mapping[str, Any]) -> None:
+        """The password's hash and end in place of the password."""
+        password = values.pop("password")
+        never_expires = password is None or options.get("ignore_password_expiry")
+        values["password_hash"] = self.passwords.hash(password) if password is not None else None
+        values["password_expires_at"] = None if never_expires else self._password_end()
+
+    def _password_end(self) -> datetime | None:
+        days = self.settings.password_life_days
+        return None if days is None else self.db.clock.now() + timedelta(days=days)
+
+
+class Groups(InDomain):
+    resource = resources.GROUP
+    kind = Kind.GROUP
+    missing_to_all = frozenset({"delete"})
+
+    def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        self.ground.policy.require(caller, "identity:list_groups", {"target.group.domain_id": caller.domain_id})
+        return of_own_domain(caller, filters)
+
+
+class Roles(Registry):
+    """Those without a domain count everywhere; a domain's own only inside it, by the roles they imply."""
+
+    resource = resources.ROLE
+    missing_to_all = frozenset({"get", "update", "delete"})
+
+    def __init__(self, ground: Ground, grants: Grants):
+        super().__init__(ground)
+        self.grants = grants
+
+    def check_new(self, tx: Tx, values: Record) -> None:
+        if values["domain_id"] is not None and not self.ground.principals.is_domain(tx, values["domain_id"]):
+            raise NoSuch("domain", values["domain_id"])
+
+    def require(self, caller: Caller, verb: str, record: Record) -> None:
+        of_cloud = record.get("domain_id") is None
+        action = f"identity:{verb}_role" if of_cloud else f"identity:{verb}_domain_role"
+        self.ground.policy.require(caller, action, self.target(record))
+
+    def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        domain_id = filters.get("domain_id") or ""
+        action = "identity:list_domain_roles" if domain_id else "identity:list_roles"
+        self.ground.policy.require(caller, action, self.target(filters))
+        return {**filters, "domain_id": domain_id}
+
+
+def _expiry(text: str) -> tuple[str, datetime]:
+    """Of a query `password_expires_at=lt:2026-12-31T23:59:59Z`; without an operator: at that very time."""
+    word, _, rest = text.partition(":")
+    if word not in COMPARISONS:
+        word, rest = "eq", text
+    return word, time_of(rest, "password_expires_at")

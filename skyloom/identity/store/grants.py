@@ -1,0 +1,161 @@
+"""The SQL of role assignments, group memberships, implied roles and tags."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, or_, select
+
+from skyloom.db import Sql
+from skyloom.identity.model import Grant
+from skyloom.identity.tables import assignment, group, implied_role, membership, project, project_tag, role, user
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    parent_id: str
+    domain_id: str
+    is_domain: bool
+
+
+TABLES = {"user": user, "group": group, "project": project, "role": role}
+TREE = select(project.c.id, project.c.parent_id, project.c.domain_id, project.c.is_domain)
+KEY = [column == bindparam(f"k_{column.name}") for column in assignment.primary_key.columns]
+GET = select(assignment.c.role_id).where(and_(*KEY))
+REMOVE = delete(assignment).where(and_(*KEY))
+ADD = insert(assignment)
+MEMBERS = select(membership.c.user_id).where(membership.c.group_id == bindparam("g"))
+GROUPS = select(membership.c.group_id).where(membership.c.user_id == bindparam("u"))
+IS_MEMBER = MEMBERS.where(membership.c.user_id == bindparam("u"))
+
+
+class Grants:
+    def has(self, sql: Sql, grant: Grant) -> bool:
+        return sql.execute(GET, _key(grant)).first() is not None
+
+    def add(self, sql: Sql, grant: Grant) -> None:
+        """Idempotent."""
+        if not self.has(sql, grant):
+            sql.execute(ADD, grant.columns())
+
+    def remove(self, sql: Sql, grant: Grant) -> bool:
+        return sql.execute(REMOVE, _key(grant)).rowcount > 0
+
+    def find(self, sql: Sql, **known: Any) -> list[Grant]:
+        """Those with the given columns' values (a list: any of them)."""
+        tests = [_test(assignment.c[name], value) for name, value in known.items() if value is not None]
+        statement = select(assignment).where(*tests).order_by(*assignment.primary_key.columns)
+        return [Grant(**row._mapping) for row in sql.execute(statement)]
+
+    def forget(self, sql: Sql, kind: str, *ids: str) -> None:
+        """All assignments of actors or on targets that go away."""
+        actor = and_(assignment.c.actor_kind == kind, assignment.c.actor_id.in_(ids))
+        target = and_(assignment.c.target_kind == kind, assignment.c.target_id.in_(ids))
+        sql.execute(delete(assignment).where(or_(actor, target)))
+
+    def tree(self, sql: Sql) -> dict[str, Place]:
+        """Every project and domain by its id."""
+        return {row.id: Place(row.parent_id, row.domain_id, row.is_domain) for row in sql.execute(TREE)}
+
+    def domain_roles(self, sql: Sql) -> set[str]:
+        """Ids of the roles that belong to a domain."""
+        return set(sql.execute(select(role.c.id).where(role.c.domain_id != "")).scalars())
+
+    def members_of(self, sql: Sql, group_ids: Sequence[str]) -> dict[str, list[str]]:
+        """User ids by group."""
+        found: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
+        statement = select(membership).where(membership.c.group_id.in_(group_ids)).order_by(membership.c.user_id)
+        for row in sql.execute(statement):
+            found[row.group_id].append(row.user_id)
+        return found
+
+    def names(self, sql: Sql, kind: str, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Name and domain id by id; of a user, group, role or project (domains are among these)."""
+        table = TABLES[kind]
+        statement = select(table.c.id, table.c.name, table.c.domain_id).where(table.c.id.in_(set(ids)))
+        return {row.id: (row.name, row.domain_id) for row in sql.execute(statement)}
+
+    # -- groups
+
+    def members(self, sql: Sql, group_id: str) -> list[str]:
+        return list(sql.execute(MEMBERS, {"g": group_id}).scalars())
+
+    def groups(self, sql: Sql, user_id: str) -> list[str]:
+        return list(sql.execute(GROUPS, {"u": user_id}).scalars())
+
+    def is_member(self, sql: Sql, user_id: str, group_id: str) -> bool:
+        return sql.execute(IS_MEMBER, {"g": group_id, "u": user_id}).first() is not None
+
+    def join(self, sql: Sql, user_id: str, group_id: str) -> None:
+        if not self.is_member(sql, user_id, group_id):
+            sql.execute(insert(membership), {"user_id": user_id, "group_id": group_id})
+
+    def leave(self, sql: Sql, user_id: str, group_id: str) -> bool:
+        gone = delete(membership).where(membership.c.user_id == user_id, membership.c.group_id == group_id)
+        return sql.execute(gone).rowcount > 0
+
+    # -- implied roles
+
+    def implied(self, sql: Sql, prior_role_id: str | None = None) -> list[tuple[str, str]]:
+        statement = select(implied_role.c.prior_role_id, implied_role.c.implied_role_id)
+        if prior_role_id is not None:
+            statement = statement.where(implied_role.c.prior_role_id == prior_role_id)
+        return [(row.prior_role_id, row.implied_role_id) for row in sql.execute(statement)]
+
+    def imply(self, sql: Sql, prior_role_id: str, implied_role_id: str) -> None:
+        if (prior_role_id, implied_role_id) not in self.implied(sql, prior_role_id):
+            values = {"prior_role_id": prior_role_id, "implied_role_id": implied_role_id}
+            sql.execute(insert(implied_role), values)
+
+    def imply_no_more(self, sql: Sql, prior_role_id: str, implied_role_id: str) -> bool:
+        both = (implied_role.c.prior_role_id == prior_role_id, implied_role.c.implied_role_id == implied_role_id)
+        return sql.execute(delete(implied_role).where(*both)).rowcount > 0
+
+    # -- tags of projects
+
+    def tags(self, sql: Sql, project_ids: Sequence[str]) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {project_id: [] for project_id in project_ids}
+        statement = select(project_tag).where(project_tag.c.project_id.in_(project_ids)).order_by(project_tag.c.name)
+        for row in sql.execute(statement):
+            found[row.project_id].append(row.name)
+        return found
+
+    def tag_test(self, word: str, tags: Sequence[str]) -> ColumnElement[bool]:
+        """Whether a project has all (`tags`), any, not all or none of the tags."""
+        held = [
+            project.c.id.in_(select(project_tag.c.project_id).where(project_tag.c.name == tag)) for tag in set(tags)
+        ]
+        test = or_(*held) if word.endswith("-any") else and_(*held)
+        return not_(test) if word.startswith("not-") else test
+
+    def set_tags(self, sql: Sql, project_id: str, tags: Sequence[str]) -> None:
+        sql.execute(delete(project_tag).where(project_tag.c.project_id == project_id))
+        if tags:
+            sql.execute(insert(project_tag), [{"project_id": project_id, "name": tag} for tag in dict.fromkeys(tags)])
+
+    # -- what a domain holds
+
+    def drop_domain(self, sql: Sql, domain_id: str) -> None:
+        """Remove the users, groups, projects and roles of a domain with all that hangs on them."""
+        for kind, ids in self.of_domain(sql, domain_id).items():
+            for start in range(0, len(ids), 500):
+                some = ids[start : start + 500]
+                if kind != "role":
+                    self.forget(sql, kind, *some)
+                sql.execute(delete(TABLES[kind]).where(TABLES[kind].c.id.in_(some)))
+        self.forget(sql, "domain", domain_id)
+
+    def of_domain(self, sql: Sql, domain_id: str) -> dict[str, list[str]]:
+        """Ids of the users, groups, projects and roles of a domain."""
+        return {
+            kind: list(sql.execute(select(table.c.id).where(table.c.domain_id == domain_id)).scalars())
+            for kind, table in TABLES.items()
+        }
+
+
+def _key(grant: Grant) -> dict[str, Any]:
+    return {f"k_{name}": value for name, value in grant.columns().items()}
+
+
+def _test(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    return column.in_(value) if isinstance(value, list) else column == value

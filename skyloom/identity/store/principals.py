@@ -1,0 +1,240 @@
+"""What authentication reads: users, scopes, the roles that count in a scope. Every statement is built once."""
+
+import operator
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, literal, or_, select, update
+
+from skyloom.db import Reader, Sql
+from skyloom.identity.model import SYSTEM_ID, Project, Role, User
+from skyloom.identity.tables import (
+    assignment,
+    identity_generation,
+    implied_role,
+    membership,
+    project,
+    revoked_token,
+    role,
+    signing_key,
+    user,
+)
+
+domain = project.alias("domain")
+USER_COLUMNS = select(
+    user.c.id,
+    user.c.domain_id,
+    domain.c.name.label("domain_name"),
+    user.c.name,
+    user.c.enabled,
+    domain.c.enabled.label("domain_enabled"),
+    user.c.default_project_id,
+    user.c.password_hash,
+    user.c.password_expires_at,
+    user.c.tokens_not_before,
+    user.c.options,
+).join(domain, domain.c.id == user.c.domain_id)
+USER_BY_ID = USER_COLUMNS.where(user.c.id == bindparam("user_id"))
+USER_BY_NAME = USER_COLUMNS.where(
+    user.c.name == bindparam("name"),
+    or_(user.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
+)
+PROJECT_COLUMNS = select(
+    project, domain.c.name.label("domain_name"), domain.c.enabled.label("domain_enabled")
+).outerjoin(domain, domain.c.id == project.c.domain_id)
+PROJECT_BY_ID = PROJECT_COLUMNS.where(project.c.id == bindparam("project_id"))
+PROJECT_BY_NAME = PROJECT_COLUMNS.where(
+    project.c.name == bindparam("name"),
+    or_(project.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
+    project.c.is_domain.is_(False),
+)
+DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(True))
+
+# the project, its parents, and at the root of the tree its domain
+ancestry = select(project.c.id, project.c.parent_id).where(project.c.id == bindparam("target_id")).cte(recursive=True)
+above = project.alias("above")
+ancestry = ancestry.union(select(above.c.id, above.c.parent_id).join(ancestry, above.c.id == ancestry.c.parent_id))
+
+ACTOR = or_(
+    and_(assignment.c.actor_kind == "user", assignment.c.actor_id == bindparam("user_id")),
+    and_(
+        assignment.c.actor_kind == "group",
+        assignment.c.actor_id.in_(
+            select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+        ),
+    ),
+)
+ON_TARGET = and_(
+    assignment.c.target_kind == bindparam("target_kind"),
+    assignment.c.target_id == bindparam("target_id"),
+    assignment.c.inherited.is_(False),
+)
+INHERITED = and_(
+    assignment.c.inherited.is_(True),
+    assignment.c.target_id.in_(select(ancestry.c.id).where(ancestry.c.id != bindparam("target_id"))),
+)
+
+
+def _with_implied(given: Any) -> Any:
+    """The given roles and all that they imply, however far; a domain's own roles count only by what they imply."""
+    roles = given.cte(recursive=True)
+    roles = roles.union(
+        select(implied_role.c.implied_role_id).join(roles, implied_role.c.prior_role_id == roles.c.role_id)
+    )
+    named = select(role.c.id, role.c.name).join(roles, roles.c.role_id == role.c.id)
+    return named.where(role.c.domain_id == "").order_by(role.c.name)
+
+
+ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TARGET))
+ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
+ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
+
+# everything below the projects and domains where the user has an inherited role (a top project's parent is its domain)
+seeds = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(True))
+below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive=True)
+child = project.alias("child")
+below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
+DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
+PROJECTS_OF_USER = PROJECT_COLUMNS.where(
+    project.c.is_domain.is_(False),
+    or_(
+        project.c.id.in_(DIRECT.where(assignment.c.target_kind == "project")),
+        project.c.id.in_(select(below.c.id)),
+    ),
+).order_by(project.c.name)
+DOMAINS_OF_USER = PROJECT_COLUMNS.where(
+    project.c.is_domain.is_(True),
+    project.c.id.in_(DIRECT.where(assignment.c.target_kind == "domain")),
+).order_by(project.c.name)
+
+REVOKED = select(literal(1)).where(revoked_token.c.audit_id.in_(bindparam("audit_ids", expanding=True)))
+GENERATION = f"SELECT value FROM {identity_generation.name} WHERE id = 1"
+ABOVE = (
+    select(above.c.id, above.c.name, above.c.parent_id, above.c.is_domain)
+    .join(ancestry, ancestry.c.id == above.c.id)
+    .where(above.c.id != bindparam("target_id"))
+)
+tree = select(project.c.id).where(project.c.parent_id == bindparam("target_id")).cte(recursive=True)
+leaf = project.alias("leaf")
+tree = tree.union(select(leaf.c.id).join(tree, leaf.c.parent_id == tree.c.id))
+SUBTREE = select(leaf.c.id, leaf.c.parent_id).join(tree, tree.c.id == leaf.c.id).where(leaf.c.is_domain.is_(False))
+BUMP = update(identity_generation).where(identity_generation.c.id == 1).values(value=identity_generation.c.value + 1)
+SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
+FORGET_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at < bindparam("now"))
+
+
+COMPARISONS = {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq")}
+COMPARISONS |= {"lte": operator.le, "gte": operator.ge, "neq": operator.ne}
+
+
+class Principals:
+    def user(self, sql: Sql, user_id: str) -> User | None:
+        return _user(sql.execute(USER_BY_ID, {"user_id": user_id}).first())
+
+    def user_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> User | None:
+        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
+        return _user(sql.execute(USER_BY_NAME, found).first())
+
+    def project(self, sql: Sql, project_id: str) -> Project | None:
+        """The project or domain of that id."""
+        return _project(sql.execute(PROJECT_BY_ID, {"project_id": project_id}).first())
+
+    def is_domain(self, sql: Sql, domain_id: str) -> bool:
+        found = self.project(sql, domain_id)
+        return found is not None and found.is_domain
+
+    def project_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> Project | None:
+        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
+        return _project(sql.execute(PROJECT_BY_NAME, found).first())
+
+    def domain_named(self, sql: Sql, name: str) -> Project | None:
+        return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())
+
+    def roles_on_project(self, sql: Sql, user_id: str, project_id: str) -> list[Role]:
+        return _roles(sql, ROLES_ON_PROJECT, user_id, "project", project_id)
+
+    def roles_on_domain(self, sql: Sql, user_id: str, domain_id: str) -> list[Role]:
+        return _roles(sql, ROLES_ON_TARGET, user_id, "domain", domain_id)
+
+    def roles_on_system(self, sql: Sql, user_id: str) -> list[Role]:
+        return _roles(sql, ROLES_ON_TARGET, user_id, "system", SYSTEM_ID)
+
+    def roles(self, sql: Sql, role_ids: Sequence[str]) -> list[Role]:
+        """These roles and those they imply."""
+        return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
+
+    def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
+        return [p for row in sql.execute(PROJECTS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+
+    def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
+        return [p for row in sql.execute(DOMAINS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+
+    def parents(self, sql: Sql, project_id: str) -> list[str]:
+        """Ids of the projects above, the nearest first; the domain at the root is not one of them."""
+        rows = {row.id: row for row in sql.execute(ABOVE, {"target_id": project_id}) if not row.is_domain}
+        own = self.project(sql, project_id)
+        found, at = [], own.parent_id if own else ""
+        while at in rows:
+            found.append(at)
+            at = rows[at].parent_id
+        return found
+
+    def subtree(self, sql: Sql, project_id: str) -> dict[str, str]:
+        """Ids of all projects below, each with its parent's."""
+        return {row.id: row.parent_id for row in sql.execute(SUBTREE, {"target_id": project_id})}
+
+    def is_revoked(self, sql: Sql, audit_ids: Sequence[str]) -> bool:
+        return sql.execute(REVOKED, {"audit_ids": list(audit_ids)}).first() is not None
+
+    def revoke(self, sql: Sql, audit_id: str, expires_at: datetime, now: datetime) -> None:
+        """Idempotent; forgets those that have run out meanwhile."""
+        sql.execute(FORGET_REVOKED, {"now": now})
+        if not self.is_revoked(sql, [audit_id]):
+            sql.execute(insert(revoked_token), {"audit_id": audit_id, "expires_at": expires_at})
+
+    def generation(self, reader: Reader) -> int:
+        """A number that grows with every change of identity data: what was cached under an older one is stale.
+
+        Every request asks for it.
+        """
+        return reader.number(GENERATION)
+
+    def bump(self, sql: Sql) -> None:
+        sql.execute(BUMP)
+
+    def signing_keys(self, sql: Sql) -> list[bytes]:
+        """Sealed, newest first."""
+        return list(sql.execute(SIGNING_KEYS).scalars())
+
+    def add_signing_key(self, sql: Sql, sealed_key: bytes, now: datetime) -> None:
+        sql.execute(insert(signing_key), {"sealed_key": sealed_key, "created_at": now})
+
+
+def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
+    """Of the users whose password expires before, at or after `end`; `comparison` is one of COMPARISONS."""
+    found: ColumnElement[bool] = COMPARISONS[comparison](user.c.password_expires_at, end)
+    return found
+
+
+def _roles(sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
+    found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id}
+    return [Role(row.id, row.name) for row in sql.execute(statement, found)]
+
+
+def _user(row: Row[Any] | None) -> User | None:
+    return None if row is None else User(**row._mapping)
+
+
+def _project(row: Row[Any] | None) -> Project | None:
+    if row is None:
+        return None
+    return Project(
+        id=row.id,
+        name=row.name,
+        domain_id=row.domain_id,
+        domain_name=row.domain_name or "",
+        parent_id=row.parent_id,
+        is_domain=row.is_domain,
+        enabled=row.enabled and row.domain_enabled is not False,
+    )

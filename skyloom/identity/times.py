@@ -1,0 +1,30 @@
+"""Times as Keystone's API writes and reads them."""
+
+from datetime import UTC, datetime
+
+from skyloom.identity.errors import AttributeInvalid
+
+
+def shown_time(at: datetime | None) -> str | None:
+    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def time_of(text: str, name: str) -> datetime:
+    """The time that the attribute `name` gives; without a zone it is UTC. Raises AttributeInvalid."""
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise AttributeInvalid(
+            f"Invalid input for field/attribute {name}: use the form 2026-12-31T23:59:59Z.", field=name
+        ) from error
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def later(text: str | None, name: str, now: datetime) -> datetime | None:
+    """As `time_of`; a time that is over is refused, too."""
+    if text is None:
+        return None
+    at = time_of(text, name)
+    if at <= now:
+        raise AttributeInvalid(f"Invalid input for field/attribute {name}: it is in the past.", field=name)
+    return at

@@ -75,8 +75,8 @@ class Registry:
     def create(self, caller: Caller, document: Mapping[str, Any]) -> Record:
         values = self.resource.new(document)
         values["id"] = self.new_id(document)
-        self.complete(caller, values)
         self.require(caller, "create", values)
+        self.complete(caller, values)
         self.prepare(values, values)
         with self.write(caller, "create", values["id"]) as tx:
             self.check_new(tx, values)
@@ -190,7 +190,8 @@ class Registry:
         return uuid.uuid4().hex
 
     def complete(self, caller: Caller, values: Record) -> None:
-        """Fill in what depends on the caller or on other values, before the policy is asked."""
+        """Fill in what depends on the caller or on other rows. The policy has been asked already, about what was sent:
+        so nobody learns here what exists, and who may create in one domain only must name it, as in Keystone."""
 
     def prepare(self, values: Record, whole: Record) -> None:
         """What takes long, once the caller is known to be allowed and before the transaction. `whole`: the record as

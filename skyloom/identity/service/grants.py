@@ -1,6 +1,6 @@
 """Role assignments, memberships and implied roles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skyloom.access import Caller
@@ -124,11 +124,14 @@ class GrantService:
         sql = self.db.read()
         return _of_own_domain(caller, self.groups.these(sql, self.grants.groups(sql, user_id)))
 
-    def projects_of(self, caller: Caller, user_id: str) -> Sequence[Record]:
+    def projects_of(self, caller: Caller, user_id: str, filters: Mapping[str, Any]) -> Sequence[Record]:
+        """Those on which the user has a role, the disabled ones too. `filters`: values by attribute."""
         self._allowed(caller, "identity:list_user_projects", {"target.user.id": user_id}, (self.users, user_id))
         self.directories.look(user_id)
         sql = self.db.read()
-        return self.projects.these(sql, [project.id for project in self.ground.principals.projects_of(sql, user_id)])
+        ids = [project.id for project in self.ground.principals.projects_of(sql, user_id, also_disabled=True)]
+        found = self.projects.these(sql, ids)
+        return [record for record in found if all(record[name] == value for name, value in filters.items())]
 
     def own_projects(self, caller: Caller) -> Sequence[Record]:
         """What the caller can scope a token to."""

@@ -102,8 +102,11 @@ class Registry:
 
     def update(self, caller: Caller, record_id: str, document: Mapping[str, Any]) -> Record:
         now = self.allowed(caller, "update", record_id)
+        if not document:
+            raise AttributeInvalid(f"The {self.resource.noun} of the body is empty; it holds what is to change.")
         if document.get("id", record_id) != record_id:
             raise AttributeInvalid("Cannot change the id of a resource.", field="id")
+        self.check_document(now, document)
         values = self.resource.change(document, now)
         kept = {name: value for name, value in now.items() if name not in self.resource.by_name}
         for shown_only in ("id", "options", "links", "tags", *self.shown_only):
@@ -196,6 +199,9 @@ class Registry:
     def prepare(self, values: Record, whole: Record) -> None:
         """What takes long, once the caller is known to be allowed and before the transaction. `whole`: the record as
         it will be, `values` what is written of it."""
+
+    def check_document(self, now: Record, document: Mapping[str, Any]) -> None:
+        """Refuse an update for what was sent, whatever its values are."""
 
     def check_new(self, tx: Tx, values: Record) -> None:
         """Refuse what would contradict other rows."""

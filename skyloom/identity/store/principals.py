@@ -90,12 +90,19 @@ ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TAR
 ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
 ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
 
+# the roles that count: those of the cloud, and a domain's own that imply one, however far
+counting = select(role.c.id).where(role.c.domain_id == "").cte(recursive=True)
+counting = counting.union(
+    select(implied_role.c.prior_role_id).join(counting, implied_role.c.implied_role_id == counting.c.id)
+)
+COUNTS = assignment.c.role_id.in_(select(counting.c.id))
+
 # everything below the projects and domains where the user has an inherited role (a top project's parent is its domain)
-seeds = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(True))
+seeds = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(True))
 below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive=True)
 child = project.alias("child")
 below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
-DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
+DIRECT = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(False))
 PROJECTS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(False),
     or_(
@@ -164,8 +171,10 @@ class Principals:
         """These roles and those they imply."""
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
-    def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return [p for row in sql.execute(PROJECTS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+    def projects_of(self, sql: Sql, user_id: str, also_disabled: bool = False) -> list[Project]:
+        """Those on which the user has a role."""
+        found = (_project(row) for row in sql.execute(PROJECTS_OF_USER, {"user_id": user_id}))
+        return [project for project in found if project and (project.enabled or also_disabled)]
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
         return [p for row in sql.execute(DOMAINS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]

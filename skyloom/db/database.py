@@ -248,8 +248,10 @@ class Database:
                 if not self.is_sqlite:
                     driver: Any = connection.connection.dbapi_connection
                     tx._committing = _Committing(driver.info.backend_pid, at)
-        except DatabaseUnavailable as error:
-            if isinstance(error, DatabaseBusy) or tx is None or tx._committing is None or not self._was_kept(caller, tx._committing):
+        except DatabaseBusy:
+            raise
+        except DatabaseUnavailable:
+            if tx is None or tx._committing is None or not self._was_kept(caller, tx._committing):
                 raise
         finally:
             self._local.writing = False

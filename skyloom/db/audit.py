@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, String, Table, insert
 
 from skyloom.access import Caller
+from skyloom.db import plans
 from skyloom.db.types import Timestamp
 
 metadata = MetaData(
@@ -46,7 +47,8 @@ ADD = insert(audit_entry)
 
 
 def add(connection: Connection, caller: Caller, at: datetime, entries: Sequence[Entry]) -> None:
-    connection.execute(
+    plans.run(
+        connection,
         ADD,
         [
             {

@@ -1,6 +1,6 @@
 """Errors of the identity service."""
 
-from skyloom.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from skyloom.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, Unauthorized
 
 
 class AuthenticationFailed(Unauthorized):
@@ -89,6 +89,18 @@ class LimitInUse(Forbidden):
     code = "identity.registered_limit_in_use"
 
 
+class LimitInvalid(Forbidden):
+    """A limit that the enforcement model does not allow beside that of the domain above or of a project below."""
+
+    code = "identity.limit_invalid"
+
+
+class TreeTooDeep(Conflict):
+    """The cloud was set to an enforcement model that its projects do not fit."""
+
+    code = "identity.tree_too_deep"
+
+
 class RoleNotAllowed(Forbidden):
     code = "identity.role_not_allowed"
 
@@ -120,3 +132,19 @@ class DomainHasUsers(Conflict):
             f"Domain {domain_id} has users or groups in the database, who could not be reached any more; delete them "
             "before you give the domain a directory."
         )
+
+
+class NoListOfRevoked(Forbidden):
+    """Keystone answers this to everybody: it keeps no tokens, so it can list none."""
+
+    code = "identity.no_list_of_revoked_tokens"
+
+    def __init__(self) -> None:
+        super().__init__("Tokens are not kept, so the revoked ones cannot be listed; read /v3/OS-REVOKE/events.")
+
+
+class PkiGone(Gone):
+    code = "identity.pki_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This API went away with PKI tokens; ask GET /v3/auth/tokens whether a token is valid.")

@@ -7,10 +7,12 @@ from skyloom.identity.api import (
     discovery,
     domain_configs,
     endpoint_filter,
+    endpoint_policies,
     grants,
     limits,
     memberships,
     projects,
+    removed,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -45,6 +47,8 @@ ROUTES: list[Route] = [
     *delegations.ROUTES,
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
+    *endpoint_policies.ROUTES,
+    *removed.ROUTES,
     *limits.ROUTES,
 ]
 

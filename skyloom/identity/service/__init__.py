@@ -15,8 +15,9 @@ from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.domain_configs import DomainConfigs
 from skyloom.identity.service.endpoint_filter import EndpointFilter
+from skyloom.identity.service.endpoint_policies import EndpointPolicies
 from skyloom.identity.service.grants import GrantService
-from skyloom.identity.service.limits import Limits
+from skyloom.identity.service.limits import DEPTHS, Limits
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted, Sessions
@@ -24,6 +25,7 @@ from skyloom.identity.service.trusts import Trusts
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.catalog import CatalogStore
 from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.store.endpoint_policies import EndpointPolicies as EndpointPolicyStore
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.principals import Principals
 
@@ -49,7 +51,7 @@ class IdentityService:
         self.principals = ground.principals
         self.passwords = Passwords(settings.password_cost)
         self.domains = Domains(ground, grants)
-        self.projects = Projects(ground, grants, self.domains)
+        self.projects = Projects(ground, grants, self.domains, DEPTHS[settings.enforcement_model])
         self.directories = Directories(ground, vault, self.passwords, open_directory, settings.directory_life_s)
         self.users = Users(ground, grants, self.directories, self.passwords, settings)
         self.groups = Groups(ground, grants, self.directories)
@@ -61,9 +63,10 @@ class IdentityService:
         self.catalog = Catalog(ground, catalog, public_url)
         self.endpoint_filter = EndpointFilter(ground, catalog, self.endpoints, self.projects)
         self.endpoint_groups = self.endpoint_filter.groups
+        self.endpoint_policies = EndpointPolicies(ground, EndpointPolicyStore(), self.policies, self.endpoints)
         self.credentials = Credentials(ground, catalog, vault)
         self.consumers = Consumers(ground, vault)
-        self.limits = Limits(ground, self.services, self.endpoints, self.projects)
+        self.limits = Limits(ground, self.services, self.endpoints, self.projects, settings.enforcement_model)
         self.registered_limits = self.limits.registered
         self.domain_configs = DomainConfigs(ground, self.domains, vault, settings)
         self.grants = GrantService(
@@ -92,6 +95,10 @@ class IdentityService:
         return self.catalog.json(granted.project.id if granted.project else None, generation)
 
     def bootstrap(self, seed: Bootstrap) -> None:
-        """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists."""
+        """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists.
+
+        Raises TreeTooDeep when the projects do not fit the enforcement model that was set.
+        """
+        self.limits.check_tree()
         self.sessions.ensure_signing_key()
         seed.sow(self.db, SYSTEM, self.passwords)

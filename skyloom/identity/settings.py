@@ -36,3 +36,8 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     enforcement_model: EnforcementModel = "flat"
     """Of unified limits. flat: each limit stands for itself. strict_two_level: no limit is above that of the domain or
     project above, and a project that lies below another one has none below itself."""
+    trusted_dashboards: tuple[str, ...] = ()
+    """Where a browser that signed in at an identity provider may be sent with its token: https://host/auth/websso/."""
+    default_authorization_ttl: Annotated[int, Meta(ge=0)] = 0
+    """For so many minutes a group that a provider gave counts, unless the provider says otherwise. 0: as long as the
+    token."""

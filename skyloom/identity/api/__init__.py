@@ -8,6 +8,8 @@ from skyloom.identity.api import (
     domain_configs,
     endpoint_filter,
     endpoint_policies,
+    federation,
+    federation_auth,
     grants,
     limits,
     memberships,
@@ -36,6 +38,9 @@ PLAIN = (
     Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
     Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
     Plain(resources.LIMIT, methods="GET PATCH DELETE"),
+    federation.IDENTITY_PROVIDER,
+    Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
+    Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
 ROUTES: list[Route] = [
     *discovery.ROUTES,
@@ -50,6 +55,8 @@ ROUTES: list[Route] = [
     *endpoint_policies.ROUTES,
     *removed.ROUTES,
     *limits.ROUTES,
+    *federation.ROUTES,
+    *federation_auth.ROUTES,
 ]
 
 

@@ -53,10 +53,12 @@ class Projects(Registry):
     resource = resources.PROJECT
     words = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
 
-    def __init__(self, ground: Ground, grants: Grants, domains: Domains):
+    def __init__(self, ground: Ground, grants: Grants, domains: Domains, max_depth: int = MAX_DEPTH):
+        """`max_depth`: the most levels of projects below a domain."""
         super().__init__(ground)
         self.grants = grants
         self.domains = domains
+        self.max_depth = min(max_depth, MAX_DEPTH)
 
     # -- the plain verbs: a domain is a project too, and is changed as the domain that it is
 
@@ -108,8 +110,10 @@ class Projects(Registry):
             raise AttributeInvalid(f"Could not find domain: {values['parent_id']}.", field="domain_id")
         if not parent.enabled:
             raise AttributeInvalid(f"Cannot create a project below {parent.id}: it is disabled; enable it first.")
-        if len(self.ground.principals.parents(tx, parent.id)) + 1 + (not parent.is_domain) > MAX_DEPTH:
-            raise StillEnabled(f"Cannot create a project below {parent.id}: the tree has at most {MAX_DEPTH} levels.")
+        if len(self.ground.principals.parents(tx, parent.id)) + 1 + (not parent.is_domain) > self.max_depth:
+            raise StillEnabled(
+                f"Cannot create a project below {parent.id}: the tree has at most {self.max_depth} levels."
+            )
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if "tags" in values["extra"]:

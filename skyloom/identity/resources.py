@@ -263,10 +263,10 @@ CREDENTIAL = Resource(
     "credentials",
     tables.credential,
     (
-        Attribute("user_id", Id, required=True, fixed=True),
-        Attribute("type", Name, required=True, fixed=True),
+        Attribute("user_id", Id, required=True),
+        Attribute("type", Name, required=True),
         Attribute("blob", str, required=True, filterable=False),
-        Attribute("project_id", Id | None, fixed=True),
+        Attribute("project_id", Id | None),
     ),
 )
 CONSUMER = Resource(

@@ -100,7 +100,7 @@ class Projects(Registry):
         if values["parent_id"] is None:
             values["parent_id"] = values["domain_id"]
 
-    def check_document(self, now: Record, document: Mapping[str, Any]) -> None:
+    def check_document(self, caller: Caller, now: Record, document: Mapping[str, Any]) -> None:
         if document.get("parent_id", now["parent_id"]) != now["parent_id"]:
             raise NotMovable(now["id"])
 

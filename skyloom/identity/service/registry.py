@@ -106,7 +106,7 @@ class Registry:
             raise AttributeInvalid(f"The {self.resource.noun} of the body is empty; it holds what is to change.")
         if document.get("id", record_id) != record_id:
             raise AttributeInvalid("Cannot change the id of a resource.", field="id")
-        self.check_document(now, document)
+        self.check_document(caller, now, document)
         values = self.resource.change(document, now)
         kept = {name: value for name, value in now.items() if name not in self.resource.by_name}
         for shown_only in ("id", "options", "links", "tags", *self.shown_only):
@@ -200,8 +200,8 @@ class Registry:
         """What takes long, once the caller is known to be allowed and before the transaction. `whole`: the record as
         it will be, `values` what is written of it."""
 
-    def check_document(self, now: Record, document: Mapping[str, Any]) -> None:
-        """Refuse an update for what was sent, whatever its values are."""
+    def check_document(self, caller: Caller, now: Record, document: Mapping[str, Any]) -> None:
+        """Refuse an update for what was sent, before anything is made of it."""
 
     def check_new(self, tx: Tx, values: Record) -> None:
         """Refuse what would contradict other rows."""

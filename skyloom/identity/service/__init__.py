@@ -22,6 +22,7 @@ from skyloom.identity.service.federation_protocols import Protocols
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
+from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted, Sessions
@@ -32,6 +33,7 @@ from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.endpoint_policies import EndpointPolicies as EndpointPolicyStore
 from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.store.grants import Grants
+from skyloom.identity.store.oauth1 import OAuthStore
 from skyloom.identity.store.principals import Principals
 
 __all__ = ["IdentityService"]
@@ -80,9 +82,18 @@ class IdentityService:
             ground, grants, self.directories, self.users, self.groups, self.roles, self.projects, self.domains
         )
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
-        self.sessions = Sessions(ground, delegations, self.directories, federation, vault, settings)
+        oauth = OAuthStore()
+        self.oauth1 = OAuth1(ground, oauth, self.consumers, self.roles, vault, settings)
+        self.sessions = Sessions(ground, delegations, self.directories, federation, oauth, vault, settings)
         self.auth = AuthService(
-            ground, self.sessions, delegations, self.directories, self.credentials, self.passwords, settings
+            ground,
+            self.sessions,
+            delegations,
+            self.directories,
+            self.credentials,
+            self.oauth1,
+            self.passwords,
+            settings,
         )
         self.identity_providers = IdentityProviders(ground, federation)
         self.mappings = Mappings(ground, federation)

@@ -135,7 +135,7 @@ class Credentials(Registry):
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
         filters = {"user_id": user_id, "type": EC2}
-        if caller.application_credential_id or caller.trust_id:
+        if caller.is_delegated:
             filters["project_id"] = caller.project_id or ""
         rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
         return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
@@ -162,13 +162,13 @@ class Credentials(Registry):
 def refuse_bound(caller: Caller) -> None:
     if caller.is_bound:
         raise NotOfToken(
-            "A token got by a restricted application credential or by a trust cannot make or change credentials."
+            "A token got by a restricted application credential, a trust or OAuth cannot make or change credentials."
         )
 
 
 def _refuse_other_project(caller: Caller, project_id: str) -> None:
     """Who came by a delegation has been handed one project, and no key to another."""
-    if (caller.application_credential_id or caller.trust_id) and caller.project_id != project_id:
+    if caller.is_delegated and caller.project_id != project_id:
         raise NotOfToken("A token got by a delegation has to do with key pairs of its own project only.")
 
 
@@ -197,7 +197,7 @@ def _ec2(row: Mapping[str, Any], pair: KeyPair) -> Record:
 
 
 class Consumers(Registry):
-    """OAuth consumers: their secret is shown once. The flow that uses them is not built."""
+    """OAuth 1 consumers: their secret is shown once. With one go its request and access tokens."""
 
     resource = resources.CONSUMER
 
@@ -213,3 +213,7 @@ class Consumers(Registry):
 
     def complete(self, caller: Caller, values: Record) -> None:
         values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())
+
+    def secret(self, sql: Sql, consumer_id: str) -> str | None:
+        row = self.records.get(sql, consumer_id)
+        return None if row is None else self.vault.open(row["sealed_secret"]).decode()

@@ -57,6 +57,8 @@ class Trusts:
             caller, "identity:create_trust", {"target.trust.trustor_user_id": want.trustor_user_id}
         )
         _refuse_application_credential(caller)
+        if caller.access_token_id is not None:
+            raise NotOfToken("A token got by OAuth cannot be handed on by a trust.")
         if want.project_id and not want.roles:
             raise ScopeNotAllowed("A trust on a project hands on at least one role; name it in roles.")
         self.users.show(want.trustee_user_id)

@@ -408,11 +408,21 @@ used_once = Table(
     Column("key_hash", String(64), primary_key=True),
     Column("expires_at", Timestamp, nullable=False),
 )
-revoked_token = Table(
-    "revoked_token",
+revocation_event = Table(
+    "revocation_event",
     metadata,
-    Column("audit_id", String(32), primary_key=True),
-    Column("expires_at", Timestamp, nullable=False),
+    Column("id", Integer, primary_key=True),
+    *[
+        Column(name, ID)
+        for name in ("user_id", "role_id", "domain_id", "project_id", "trust_id", "consumer_id", "access_token_id")
+    ],
+    Column("audit_id", String(32)),
+    Column("audit_chain_id", String(32)),
+    Column("issued_before", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp, nullable=False),
+    Index("ix_revocation_event_audit_id", "audit_id"),
+    Index("ix_revocation_event_audit_chain_id", "audit_chain_id"),
+    Index("ix_revocation_event_revoked_at", "revoked_at"),
 )
 signing_key = Table(
     "signing_key",

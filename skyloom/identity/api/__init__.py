@@ -16,6 +16,7 @@ from skyloom.identity.api import (
     oauth1,
     projects,
     removed,
+    revocations,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -55,6 +56,7 @@ ROUTES: list[Route] = [
     *endpoint_filter.ROUTES,
     *endpoint_policies.ROUTES,
     *removed.ROUTES,
+    *revocations.ROUTES,
     *oauth1.ROUTES,
     *limits.ROUTES,
     *federation.ROUTES,

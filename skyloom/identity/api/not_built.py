@@ -19,8 +19,6 @@ CALLS = {
     "/v3/auth/OS-FEDERATION/saml2/ecp": {"POST": PUBLIC},
     # OAuth
     "/v3/OS-OAUTH2/token": {"POST": PUBLIC},
-    # revocations
-    "/v3/OS-REVOKE/events": {"GET": "list_revoke_events"},
 }
 NOT_BUILT = [
     Route(method, path, not_built, action if action == PUBLIC else f"identity:{action}")

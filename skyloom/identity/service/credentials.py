@@ -214,6 +214,9 @@ class Consumers(Registry):
     def complete(self, caller: Caller, values: Record) -> None:
         values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())
 
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        self.ground.revoke(tx, {"consumer_id": record["id"]})
+
     def secret(self, sql: Sql, consumer_id: str) -> str | None:
         row = self.records.get(sql, consumer_id)
         return None if row is None else self.vault.open(row["sealed_secret"]).decode()

@@ -174,6 +174,7 @@ class OAuth1:
         self.get(caller, user_id, token_id, "delete_access_token")
         with self.ground.change(caller, "identity:delete_access_token", "access_token", token_id) as tx:
             self.store.remove_access_token(tx, token_id)
+            self.ground.revoke(tx, {"access_token_id": token_id})
 
     def roles_of(self, caller: Caller, user_id: str, token_id: str) -> Sequence[Record]:
         found = self.get(caller, user_id, token_id, "list_access_token_roles")

@@ -133,11 +133,13 @@ class Sessions:
         return granted
 
     def revoke(self, caller: Caller, text: str) -> None:
+        """With the first token of a chain all go that were made from it."""
         granted = self._subject(text, False)
-        action, audit_id = "identity:revoke_token", granted.token.audit_ids[0]
+        action, audit_ids = "identity:revoke_token", granted.token.audit_ids
         self.ground.policy.require(caller, action, {"target.token.user_id": granted.user.id})
-        with self.ground.change(caller, action, "token", audit_id) as tx:
-            self.principals.revoke(tx, audit_id, granted.token.expires_at, self.db.clock.now())
+        kind = "audit_chain_id" if len(audit_ids) == 1 else "audit_id"
+        with self.ground.change(caller, action, "token", audit_ids[0]) as tx:
+            self.ground.revoke(tx, {kind: audit_ids[0]})
 
     def _subject(self, text: str, also_expired: bool) -> Granted:
         try:
@@ -152,7 +154,7 @@ class Sessions:
         if token.expires_us + window_us <= microseconds(self.db.clock.now()):
             raise TokenInvalid()
         found = self.grant(text, token)
-        if found is None or self.principals.is_revoked(self.db.read(), token.audit_ids):
+        if found is None or self.ground.revocations.is_revoked(self.db.read(), token.audit_ids):
             raise TokenInvalid()
         return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found))
 

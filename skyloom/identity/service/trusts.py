@@ -109,6 +109,7 @@ class Trusts:
         _refuse_application_credential(caller)
         with self._change(caller, "delete_trust", trust_id) as tx:
             self.store.remove_trust(tx, trust_id)
+            self.ground.revoke(tx, {"trust_id": trust_id})
 
     def roles_of(self, trust: Trust) -> Sequence[Record]:
         """The roles that the trust hands on, as far as they still exist."""

@@ -178,6 +178,7 @@ WALK = Walk(
         Call("GET /v3/auth/domains"),
         Call("GET /v3/auth/system"),
         Call("DELETE /v3/auth/tokens", headers={"x-subject-token": "{a_token}"}, who="admin"),
+        Call("GET /v3/OS-REVOKE/events", who="admin"),
         *DOMAIN,
         *PROJECT,
         *USER,

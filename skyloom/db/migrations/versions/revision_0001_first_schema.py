@@ -245,11 +245,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_resource_provider_name")),
     )
     op.create_table(
-        "revoked_token",
-        sa.Column("audit_id", sa.String(length=32), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("audit_id", name=op.f("pk_revoked_token")),
+        "revocation_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("role_id", sa.String(length=64), nullable=True),
+        sa.Column("domain_id", sa.String(length=64), nullable=True),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("trust_id", sa.String(length=64), nullable=True),
+        sa.Column("consumer_id", sa.String(length=64), nullable=True),
+        sa.Column("access_token_id", sa.String(length=64), nullable=True),
+        sa.Column("audit_id", sa.String(length=32), nullable=True),
+        sa.Column("audit_chain_id", sa.String(length=32), nullable=True),
+        sa.Column("issued_before", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_revocation_event")),
     )
+    with op.batch_alter_table("revocation_event", schema=None) as batch_op:
+        batch_op.create_index("ix_revocation_event_audit_chain_id", ["audit_chain_id"], unique=False)
+        batch_op.create_index("ix_revocation_event_audit_id", ["audit_id"], unique=False)
+        batch_op.create_index("ix_revocation_event_revoked_at", ["revoked_at"], unique=False)
+
     op.create_table(
         "role",
         sa.Column("id", sa.String(length=64), nullable=False),

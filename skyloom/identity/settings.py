@@ -41,3 +41,7 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     default_authorization_ttl: Annotated[int, Meta(ge=0)] = 0
     """For so many minutes a group that a provider gave counts, unless the provider says otherwise. 0: as long as the
     token."""
+    request_token_duration: Annotated[int, Meta(ge=0)] = 28_800
+    """OAuth 1: so many seconds a user has to authorize a request token. 0: for ever."""
+    access_token_duration: Annotated[int, Meta(ge=0)] = 86_400
+    """OAuth 1: so many seconds a consumer can use an access token. 0: for ever."""

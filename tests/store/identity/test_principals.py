@@ -115,12 +115,3 @@ def test_the_generation_grows_with_every_bump(tree: Database) -> None:
     with tree.begin(SYSTEM) as tx:
         principals.bump(tx)
     assert principals.generation(tree.read()) == before + 1
-
-
-def test_a_revocation_is_kept_until_the_token_would_have_ended(tree: Database) -> None:
-    now = tree.clock.now()
-    with tree.begin(SYSTEM) as tx:
-        principals.revoke(tx, "audit", now, now)
-        principals.revoke(tx, "audit", now, now)
-    assert principals.is_revoked(tree.read(), ["other", "audit"])
-    assert not principals.is_revoked(tree.read(), ["other"])

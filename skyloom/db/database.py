@@ -8,14 +8,20 @@ found again by the next read or transaction; while it is away both raise `Databa
 SQLite lets one writer in at a time; PostgreSQL many, each statement seeing what others committed meanwhile. So what a
 service checks before it writes must be held by a constraint, a conditional statement, a locked row or `Tx.lock`. What
 a constraint or the engine refuses leaves `begin()` as one of the errors here, never as the engine's own.
+
+A PostgreSQL that goes away while it commits may have committed: only its word of it is lost. `begin()` then looks for
+the transaction's own audit entries as soon as the server is back, and ends as what was found there.
 """
 
 import logging
 import select
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection, Engine, Executable, MetaData, create_engine, event, text
@@ -34,6 +40,10 @@ logger = logging.getLogger(__name__)
 metadata: MetaData = audit.metadata
 POSTGRESQL = "postgresql+psycopg"
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+IS_SESSION_LEFT = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+OUTCOME_PATIENCE_S = 10.0
+"""For so long a request waits to learn whether its commit was kept."""
+OUTCOME_PAUSE_S = 0.1
 VICTIMS = ("40001", "40P01")
 """SQLSTATEs of a transaction that was given up for another's sake: a serialization failure, a deadlock."""
 CONTRADICTIONS = (
@@ -59,6 +69,19 @@ class DatabaseBusy(DatabaseUnavailable):
 
     def __init__(self) -> None:
         Unavailable.__init__(self, "Another change stood in the way of this one; ask again.", retry_after_s=1)
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The commit was under way when the database went away, and what became of it could not be found out."""
+
+    code = "database.outcome_unknown"
+
+    def __init__(self) -> None:
+        Unavailable.__init__(
+            self,
+            "The database went away while it kept this change; see whether the change was made before asking again.",
+            retry_after_s=5,
+        )
 
 
 class DatabaseUrlInvalid(BadRequest):
@@ -101,6 +124,7 @@ class Tx:
         self._entries: list[audit.Entry] = []
         self._hooks: list[Callable[[], None]] = []
         self._wrote = False
+        self._committing: _Committing | None = None
 
     def execute(self, statement: Executable, parameters: Params | None = None) -> Rows:
         self._wrote = self._wrote or getattr(statement, "is_dml", False)
@@ -121,6 +145,15 @@ class Tx:
     def on_commit(self, hook: Callable[[], None]) -> None:
         """Run `hook` after the commit. A hint only: it is lost when the process dies, so nothing may depend on it."""
         self._hooks.append(hook)
+
+
+@dataclass(frozen=True, slots=True)
+class _Committing:
+    """What a transaction whose commit was sent is found by: the server's process, and when its entries say they were
+    made (None: it has none)."""
+
+    pid: int
+    at: datetime | None
 
 
 class Reader:
@@ -203,18 +236,47 @@ class Database:
         if getattr(self._local, "writing", False):
             raise RuntimeError("a transaction is open in this thread already; pass it on instead of beginning another")
         self._local.writing = True
+        tx: Tx | None = None
         try:
             with own_errors(), self._write_transaction() as connection:
                 tx = Tx(connection, caller)
                 yield tx
                 if tx._wrote and not tx._entries and caller is not SYSTEM:
                     raise RuntimeError("a write of a user without an audit entry: call tx.record in this transaction")
-                if tx._entries:
-                    audit.add(connection, caller, self.clock.now(), tx._entries)
+                at = self.clock.now() if tx._entries else None
+                if at is not None:
+                    audit.add(connection, caller, at, tx._entries)
+                if not self.is_sqlite:
+                    driver: Any = connection.connection.dbapi_connection
+                    tx._committing = _Committing(driver.info.backend_pid, at)
+        except DatabaseBusy:
+            raise
+        except DatabaseUnavailable:
+            if tx is None or tx._committing is None or not self._was_kept(caller, tx._committing):
+                raise
         finally:
             self._local.writing = False
+        assert tx is not None
         for hook in tx._hooks:
             _run(hook)
+
+    def _was_kept(self, caller: Caller, committing: _Committing) -> bool:
+        """Whether the commit was done whose answer did not come; raises OutcomeUnknown when that is not to be found.
+
+        The server's process may outlive the connection and commit late, so what is not there counts only without it.
+        """
+        deadline = time.monotonic() + OUTCOME_PATIENCE_S
+        while committing.at is not None and caller.request_id and time.monotonic() < deadline:
+            try:
+                is_over = self.read().execute(IS_SESSION_LEFT, {"pid": committing.pid}).scalar_one() == 0
+                if audit.is_there(self.read(), caller, committing.at):
+                    return True
+                if is_over:
+                    return False
+            except DatabaseUnavailable:
+                logger.info("%s: the database is away and has a commit of ours; looking again", caller.request_id)
+            time.sleep(OUTCOME_PAUSE_S)
+        raise OutcomeUnknown
 
     @contextmanager
     def _write_transaction(self) -> Iterator[Connection]:

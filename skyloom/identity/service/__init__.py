@@ -15,6 +15,7 @@ from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.domain_configs import DomainConfigs
 from skyloom.identity.service.endpoint_filter import EndpointFilter
+from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.limits import Limits
 from skyloom.identity.service.projects import Domains, Projects
@@ -58,7 +59,8 @@ class IdentityService:
         self.endpoints = Endpoints(ground, catalog, self.services, public_url)
         self.regions = self.endpoints.regions
         self.policies = Policies(ground)
-        self.catalog = Catalog(ground, catalog, public_url)
+        self.freshness = Freshness(db, ground.principals)
+        self.catalog = Catalog(ground, catalog, self.freshness, public_url)
         self.endpoint_filter = EndpointFilter(ground, catalog, self.endpoints, self.projects)
         self.endpoint_groups = self.endpoint_filter.groups
         self.credentials = Credentials(ground, catalog, vault)
@@ -70,7 +72,7 @@ class IdentityService:
             ground, grants, self.directories, self.users, self.groups, self.roles, self.projects, self.domains
         )
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
-        self.sessions = Sessions(ground, delegations, self.directories, vault, settings)
+        self.sessions = Sessions(ground, delegations, self.directories, self.freshness, vault, settings)
         self.auth = AuthService(
             ground, self.sessions, delegations, self.directories, self.credentials, self.passwords, settings
         )
@@ -86,10 +88,9 @@ class IdentityService:
 
     def catalog_of(self, granted: Granted) -> bytes:
         """The catalog that the token shows, as JSON."""
-        generation = granted.generation
-        if generation < 0:
-            generation = self.principals.generation(self.db.read())
-        return self.catalog.json(granted.project.id if granted.project else None, generation)
+        if granted.generation < 0:
+            self.freshness.generation()
+        return self.catalog.json(granted.project.id if granted.project else None)
 
     def bootstrap(self, seed: Bootstrap) -> None:
         """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists."""

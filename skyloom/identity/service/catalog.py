@@ -11,6 +11,7 @@ from skyloom.db import Sql, Tx
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeInvalid, InUse, NoSuch, NotOfToken
 from skyloom.identity.model import Record
+from skyloom.identity.service.freshness import CATALOG, Freshness
 from skyloom.identity.service.registry import Ground, Registry
 from skyloom.identity.store.catalog import CatalogStore
 
@@ -121,12 +122,13 @@ def _take_region(values: Record) -> None:
 
 
 class Catalog:
-    """The catalog as tokens carry it, rendered once a generation: each token's reply holds it."""
+    """The catalog as tokens carry it, rendered once until it changes: each token's reply holds it."""
 
-    def __init__(self, ground: Ground, store: CatalogStore, public_url: str):
+    def __init__(self, ground: Ground, store: CatalogStore, freshness: Freshness, public_url: str):
         self.db = ground.db
         self.policy = ground.policy
         self.store = store
+        self.freshness = freshness
         self.public_url = public_url
         self._lock = threading.Lock()
         self._made = _Made(-1, b"[]", b"[]", frozenset())
@@ -138,12 +140,15 @@ class Catalog:
             raise NotOfToken("The catalog is listed with a token that is scoped to a project.")
         return self.of(self.db.read(), caller.project_id)
 
-    def json(self, project_id: str | None, generation: int) -> bytes:
-        """The catalog of a project, or of a token without one (services whose URLs need a project are left out)."""
+    def json(self, project_id: str | None) -> bytes:
+        """The catalog of a project, or of a token without one (services whose URLs need a project are left out).
+
+        As fresh as what `freshness` has learned: whoever asks has asked it for the generation before.
+        """
         made = self._made
-        if made.generation != generation:
+        if made.generation < 0 or not self.freshness.is_fresh(made.generation, (CATALOG,)):
             with self._lock:
-                made = self._made = self._make(generation)
+                made = self._made = self._make(self.freshness.generation())
         if project_id is None:
             return made.without_project
         if project_id in made.filtered:

@@ -1,7 +1,7 @@
 """What authentication reads: users, scopes, the roles that count in a scope. Every statement is built once."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
     federated_membership,
+    identity_change,
     identity_generation,
     implied_role,
     membership,
@@ -155,7 +156,21 @@ tree = select(project.c.id).where(project.c.parent_id == bindparam("target_id"))
 leaf = project.alias("leaf")
 tree = tree.union(select(leaf.c.id).join(tree, leaf.c.parent_id == tree.c.id))
 SUBTREE = select(leaf.c.id, leaf.c.parent_id).join(tree, tree.c.id == leaf.c.id).where(leaf.c.is_domain.is_(False))
-BUMP = update(identity_generation).where(identity_generation.c.id == 1).values(value=identity_generation.c.value + 1)
+BUMP = (
+    update(identity_generation)
+    .where(identity_generation.c.id == 1)
+    .values(value=identity_generation.c.value + 1)
+    .returning(identity_generation.c.value)
+)
+ADD_CHANGE = insert(identity_change)
+FORGET_CHANGES = delete(identity_change).where(identity_change.c.generation <= bindparam("last"))
+CHANGES = (
+    select(identity_generation.c.value, identity_change.c.generation, identity_change.c.thing)
+    .outerjoin(identity_change, identity_change.c.generation > bindparam("seen"))
+    .where(identity_generation.c.id == 1)
+)
+CHANGES_KEPT = 1000
+"""Generations whose changes are kept; who saw none of so many takes everything for changed."""
 SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
 FORGET_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at < bindparam("now"))
 
@@ -240,8 +255,21 @@ class Principals:
         """
         return reader.number(GENERATION)
 
-    def bump(self, sql: Sql) -> None:
-        sql.execute(BUMP)
+    def bump(self, sql: Sql, things: Collection[str] | None = None) -> None:
+        """Begin a generation, in which `things` change (ids, and words such as "catalog"); None: it may be anything."""
+        generation: int = sql.execute(BUMP).scalar_one()
+        if things is not None:
+            sql.execute(ADD_CHANGE, [{"generation": generation, "thing": thing} for thing in {*things} or {""}])
+            sql.execute(FORGET_CHANGES, {"last": generation - CHANGES_KEPT})
+
+    def changes(self, sql: Sql, seen: int) -> tuple[int, dict[int, set[str]]]:
+        """The generation now, and the things that changed after generation `seen`, by generation. One that is missing
+        was of everything."""
+        rows, found = sql.execute(CHANGES, {"seen": seen}).all(), dict[int, set[str]]()
+        for row in rows:
+            if row.generation is not None:
+                found.setdefault(row.generation, set()).add(row.thing)
+        return rows[0].value if rows else seen, found
 
     def signing_keys(self, sql: Sql) -> list[bytes]:
         """Sealed, newest first."""

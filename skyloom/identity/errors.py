@@ -1,6 +1,6 @@
 """Errors of the identity service."""
 
-from skyloom.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from skyloom.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 
 
 class AuthenticationFailed(Unauthorized):
@@ -100,6 +100,18 @@ class RequestNotAllowed(Unauthorized):
 
     def __init__(self) -> None:
         super().__init__("The application credential's access rules do not allow this request.")
+
+
+class SamlMissing(Unavailable):
+    """SAML is asked for where its library or program is not installed."""
+
+    code = "identity.saml_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SAML needs the package pysaml2 and the program xmlsec1: install skyloom[federation] and Debian's xmlsec1.",
+            retry_after_s=300,
+        )
 
 
 class DirectoryReadOnly(Forbidden):

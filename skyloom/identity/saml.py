@@ -1,0 +1,81 @@
+"""What identity and its SAML driver hand to each other: keys, parties and assertions, without any XML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPair:
+    """An RSA key (PKCS#8, PEM, not encrypted) and its self-signed certificate (PEM)."""
+
+    key_pem: bytes = field(repr=False)
+    certificate_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceProviderParty:
+    """This cloud as one identity provider sees it. `consumer_url` takes its responses, by POST and by PAOS."""
+
+    entity_id: str
+    consumer_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    name: str
+    display_name: str
+    url: str
+
+
+class ContactType(StrEnum):
+    TECHNICAL = "technical"
+    SUPPORT = "support"
+    ADMINISTRATIVE = "administrative"
+    BILLING = "billing"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    company: str = ""
+    name: str = ""
+    surname: str = ""
+    email: str = ""
+    telephone: str = ""
+    type: ContactType = ContactType.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProviderParty:
+    """This cloud as other clouds see it, to which its users burst. `sso_url` stands in the metadata, which want one;
+    assertions are asked for by POST /v3/auth/OS-FEDERATION/saml2."""
+
+    entity_id: str
+    sso_url: str
+    organization: Organization | None = None
+    contact: Contact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an assertion is to say. `audience` None: any service provider at `recipient`, as Keystone's are."""
+
+    recipient: str
+    audience: str | None
+    subject: str
+    attributes: Mapping[str, Sequence[str]]
+    life_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What a checked response says. `in_response_to` None: nobody had asked for it. From `ends_at` on it counts no
+    more, so until then its `id` must not come again."""
+
+    id: str
+    issuer: str
+    in_response_to: str | None
+    ends_at: datetime
+    attributes: Mapping[str, Sequence[str]]

@@ -13,7 +13,9 @@ SYSTEM_ID = "system"
 class User:
     """`password_hash` None: no password, so no log-in by one. Tokens issued before `tokens_not_before` are void.
 
-    `options` are Keystone's user options (lock_password, multi_factor_auth_rules, ...).
+    `options` are Keystone's user options (lock_password, multi_factor_auth_rules, ...). `is_federated`: made of an
+    identity provider's assertion, so known by its id alone; others of the domain may have the same name.
+    `groups_until`: when the first of the memberships that a provider gave the user ends.
     """
 
     id: str
@@ -27,6 +29,8 @@ class User:
     password_expires_at: datetime | None
     tokens_not_before: datetime | None
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_federated: bool = False
+    groups_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

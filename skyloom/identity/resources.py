@@ -24,6 +24,10 @@ Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[a-z
 Count = Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)]
 """A limit; -1 is none at all."""
 Text = str | None
+RemoteIds = list[Annotated[str, msgspec.Meta(min_length=1, max_length=255)]]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=5_256_000)]
+HttpUrl = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+[^\s]*$")]
+RELAY_STATE_PREFIX = "ss:mem:"
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -63,13 +67,15 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Resource:
-    """`only`: what else a row of this resource fulfils (a domain is a project with `is_domain`)."""
+    """`only`: what else a row of this resource fulfils (a domain is a project with `is_domain`). `is_closed`: it has
+    no attributes but those described here."""
 
     noun: str
     collection: str
     table: Table
     attributes: Sequence[Attribute]
     only: Mapping[str, Any] = field(default_factory=dict)
+    is_closed: bool = False
     by_name: Mapping[str, Attribute] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +120,14 @@ class Resource:
                     f"Invalid input for field/attribute {name} of the {self.noun}: {rule[0].lower()}{rule[1:]}.",
                     field=name,
                 ) from error
-        values["extra"] = {name: value for name, value in extra.items() if name not in ("id", "links")}
+        extra = {name: value for name, value in extra.items() if name not in ("id", "links")}
+        if self.is_closed and extra:
+            name = min(extra)
+            raise AttributeInvalid(
+                f"Invalid input: additional properties are not allowed in a {self.noun} ('{name}' was unexpected).",
+                field=name,
+            )
+        values["extra"] = extra
         return values
 
     def row(self, record: Record) -> dict[str, Any]:
@@ -128,7 +141,7 @@ class Resource:
 
     def record(self, row: Mapping[str, Any]) -> Record:
         """What the API shows of a row: the attributes and what was kept in `extra`, at one level."""
-        shown = {**row["extra"], "id": row["id"]}
+        shown = {**row.get("extra", {}), "id": row["id"]}
         for attribute in self.attributes:
             if attribute.name in row:
                 value = row[attribute.name]
@@ -295,4 +308,42 @@ LIMIT = Resource(
         Attribute("resource_limit", Count, required=True, filterable=False),
         Attribute("description", Text, filterable=False),
     ),
+)
+IDENTITY_PROVIDER = Resource(
+    "identity_provider",
+    "identity_providers",
+    tables.identity_provider,
+    (
+        Attribute("id", str, read_only=True),
+        Attribute("domain_id", Id | None, fixed=True, filterable=False),
+        Attribute("enabled", bool, default=False),
+        Attribute("description", Text, filterable=False),
+        Attribute("authorization_ttl", Minutes | None, filterable=False),
+        Attribute("remote_ids", RemoteIds | None, filterable=False),
+    ),
+    is_closed=True,
+)
+MAPPING = Resource(
+    "mapping",
+    "mappings",
+    tables.mapping,
+    (
+        Attribute("rules", list[Any], required=True, filterable=False),
+        Attribute("schema_version", Text, filterable=False),
+    ),
+    is_closed=True,
+)
+SERVICE_PROVIDER = Resource(
+    "service_provider",
+    "service_providers",
+    tables.service_provider,
+    (
+        Attribute("id", str, read_only=True),
+        Attribute("auth_url", HttpUrl, required=True, filterable=False),
+        Attribute("sp_url", HttpUrl, required=True, filterable=False),
+        Attribute("enabled", bool, default=False),
+        Attribute("description", Text, filterable=False),
+        Attribute("relay_state_prefix", Text, default=RELAY_STATE_PREFIX, filterable=False),
+    ),
+    is_closed=True,
 )

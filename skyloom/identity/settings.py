@@ -11,7 +11,9 @@ class IdentitySettings:
     `password_life_days`: after that a user must change it (None: never). `expired_window_s`: how long after its end a
     token can be validated with allow_expired, for long-running work of services. `redelegation_limit`: how often a
     trust can be handed on at most. `directory_life_s`: for so long is believed what an LDAP directory said of a user; a
-    change there counts after that at the latest.
+    change there counts after that at the latest. `trusted_dashboards`: the addresses to which a browser that signed in
+    at an identity provider may be sent with its token (https://host/auth/websso/). `default_authorization_ttl`: for so
+    many minutes a group that a provider gave counts, unless the provider says otherwise; 0: as long as the token.
     """
 
     token_life_s: int = 3600
@@ -23,3 +25,5 @@ class IdentitySettings:
     redelegation_limit: int = 3
     cached_tokens: int = 10_000
     directory_life_s: int = 60
+    trusted_dashboards: tuple[str, ...] = ()
+    default_authorization_ttl: int = 0

@@ -7,6 +7,8 @@ from skyloom.identity.api import (
     discovery,
     domain_configs,
     endpoint_filter,
+    federation,
+    federation_auth,
     grants,
     limits,
     memberships,
@@ -34,6 +36,9 @@ PLAIN = (
     Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
     Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
     Plain(resources.LIMIT, methods="GET PATCH DELETE"),
+    federation.IDENTITY_PROVIDER,
+    Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
+    Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
 ROUTES: list[Route] = [
     *discovery.ROUTES,
@@ -46,6 +51,8 @@ ROUTES: list[Route] = [
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
     *limits.ROUTES,
+    *federation.ROUTES,
+    *federation_auth.ROUTES,
 ]
 
 

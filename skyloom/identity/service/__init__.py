@@ -4,6 +4,7 @@ from skyloom.access import SYSTEM, Caller, Policy
 from skyloom.access.vault import Vault
 from skyloom.db import Database
 from skyloom.identity.drivers.contract import OpenDirectory
+from skyloom.identity.drivers.federation_contract import OpenFederation
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.application_credentials import ApplicationCredentials
 from skyloom.identity.service.assignments import Assignments
@@ -15,7 +16,10 @@ from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.domain_configs import DomainConfigs
 from skyloom.identity.service.endpoint_filter import EndpointFilter
+from skyloom.identity.service.federation import Federation
+from skyloom.identity.service.federation_protocols import Protocols
 from skyloom.identity.service.grants import GrantService
+from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import Limits
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
@@ -24,6 +28,7 @@ from skyloom.identity.service.trusts import Trusts
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.catalog import CatalogStore
 from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.principals import Principals
 
@@ -41,11 +46,13 @@ class IdentityService:
         settings: IdentitySettings,
         public_url: str,
         open_directory: OpenDirectory | None = None,
+        open_federation: OpenFederation | None = None,
     ):
-        ground = Ground(db, policy, Principals(), settings.list_limit)
-        grants, delegations, catalog = Grants(), Delegations(), CatalogStore()
+        ground = Ground(db, policy, Principals(db.clock), settings.list_limit)
+        grants, delegations, catalog, federation = Grants(db.clock), Delegations(), CatalogStore(), FederationStore()
         self.db = db
         self.settings = settings
+        self.public_url = public_url
         self.principals = ground.principals
         self.passwords = Passwords(settings.password_cost)
         self.domains = Domains(ground, grants)
@@ -58,7 +65,7 @@ class IdentityService:
         self.endpoints = Endpoints(ground, catalog, self.services, public_url)
         self.regions = self.endpoints.regions
         self.policies = Policies(ground)
-        self.catalog = Catalog(ground, catalog, public_url)
+        self.catalog = Catalog(ground, catalog, federation, public_url)
         self.endpoint_filter = EndpointFilter(ground, catalog, self.endpoints, self.projects)
         self.endpoint_groups = self.endpoint_filter.groups
         self.credentials = Credentials(ground, catalog, vault)
@@ -70,10 +77,15 @@ class IdentityService:
             ground, grants, self.directories, self.users, self.groups, self.roles, self.projects, self.domains
         )
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
-        self.sessions = Sessions(ground, delegations, self.directories, vault, settings)
+        self.sessions = Sessions(ground, delegations, self.directories, federation, vault, settings)
         self.auth = AuthService(
             ground, self.sessions, delegations, self.directories, self.credentials, self.passwords, settings
         )
+        self.identity_providers = IdentityProviders(ground, federation)
+        self.mappings = Mappings(ground, federation)
+        self.service_providers = ServiceProviders(ground, federation)
+        self.protocols = Protocols(ground, self.identity_providers, federation, vault)
+        self.federation = Federation(ground, grants, self.protocols, self.auth, settings, open_federation)
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
         self.trusts = Trusts(ground, delegations, self.sessions, self.users, self.roles, settings)
 
@@ -84,12 +96,13 @@ class IdentityService:
         """
         return self.sessions.authenticate(token, method, path)
 
-    def catalog_of(self, granted: Granted) -> bytes:
-        """The catalog that the token shows, as JSON."""
+    def catalog_of(self, granted: Granted) -> tuple[bytes, bytes]:
+        """The catalog that the token shows, and the service providers (nothing where there are none), as JSON."""
         generation = granted.generation
         if generation < 0:
             generation = self.principals.generation(self.db.read())
-        return self.catalog.json(granted.project.id if granted.project else None, generation)
+        project_id = granted.project.id if granted.project else None
+        return self.catalog.json(project_id, generation), self.catalog.service_providers(generation)
 
     def bootstrap(self, seed: Bootstrap) -> None:
         """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists."""

@@ -11,6 +11,7 @@ from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground, Registry
 from skyloom.identity.store.grants import Grants
+from skyloom.identity.times import shown_time
 
 PROHIBITED = "admin"
 """No role may imply this one: who could make implications could then make anybody an administrator."""
@@ -120,9 +121,12 @@ class GrantService:
         self._allowed(caller, "identity:list_groups_for_user", {"user_id": user_id}, (self.users, user_id))
         place = self.directories.place(user_id)
         if place is not None:
-            return _of_own_domain(caller, self.directories.groups_of(place))
+            found = _of_own_domain(caller, self.directories.groups_of(place))
+            return [{**group, "membership_expires_at": None} for group in found]
         sql = self.db.read()
-        return _of_own_domain(caller, self.groups.these(sql, self.grants.groups(sql, user_id)))
+        ends = self.grants.groups_until(sql, user_id)
+        found = _of_own_domain(caller, self.groups.these(sql, list(ends)))
+        return [{**group, "membership_expires_at": shown_time(ends[group["id"]])} for group in found]
 
     def projects_of(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self._allowed(caller, "identity:list_user_projects", {"target.user.id": user_id}, (self.users, user_id))

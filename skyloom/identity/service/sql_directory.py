@@ -25,7 +25,7 @@ class SqlDirectory:
         self.passwords = passwords
         self._users = Records(resources.USER)
         self._groups = Records(resources.GROUP)
-        self._grants = Grants()
+        self._grants = Grants(db.clock)
 
     def get_user(self, user_id: str) -> DirectoryUser | None:
         return self._get(self._users, user_id, _user)

@@ -5,12 +5,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
+from skyloom.clock import Clock
 from skyloom.db import Reader, Sql
 from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
+    federated_membership,
     identity_generation,
     implied_role,
     membership,
@@ -22,6 +37,11 @@ from skyloom.identity.tables import (
 )
 
 domain = project.alias("domain")
+GROUPS_UNTIL = (
+    select(func.min(federated_membership.c.expires_at))
+    .where(federated_membership.c.user_id == user.c.id, federated_membership.c.expires_at > bindparam("now"))
+    .scalar_subquery()
+)
 USER_COLUMNS = select(
     user.c.id,
     user.c.domain_id,
@@ -34,10 +54,13 @@ USER_COLUMNS = select(
     user.c.password_expires_at,
     user.c.tokens_not_before,
     user.c.options,
+    user.c.is_federated,
+    GROUPS_UNTIL.label("groups_until"),
 ).join(domain, domain.c.id == user.c.domain_id)
 USER_BY_ID = USER_COLUMNS.where(user.c.id == bindparam("user_id"))
 USER_BY_NAME = USER_COLUMNS.where(
     user.c.name == bindparam("name"),
+    user.c.is_federated.is_(False),
     or_(user.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
 )
 PROJECT_COLUMNS = select(
@@ -61,7 +84,13 @@ ACTOR = or_(
     and_(
         assignment.c.actor_kind == "group",
         assignment.c.actor_id.in_(
-            select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+            union_all(
+                select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+                select(federated_membership.c.group_id).where(
+                    federated_membership.c.user_id == bindparam("user_id"),
+                    federated_membership.c.expires_at > bindparam("now"),
+                ),
+            )
         ),
     ),
 )
@@ -129,11 +158,14 @@ COMPARISONS |= {"lte": operator.le, "gte": operator.ge, "neq": operator.ne}
 
 
 class Principals:
+    def __init__(self, clock: Clock | None = None):
+        self.clock = clock or Clock()
+
     def user(self, sql: Sql, user_id: str) -> User | None:
-        return _user(sql.execute(USER_BY_ID, {"user_id": user_id}).first())
+        return _user(sql.execute(USER_BY_ID, {"user_id": user_id, "now": self.clock.now()}).first())
 
     def user_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> User | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
+        found = {"name": name, "domain": domain_id, "domain_name": domain_name, "now": self.clock.now()}
         return _user(sql.execute(USER_BY_NAME, found).first())
 
     def project(self, sql: Sql, project_id: str) -> Project | None:
@@ -152,23 +184,23 @@ class Principals:
         return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())
 
     def roles_on_project(self, sql: Sql, user_id: str, project_id: str) -> list[Role]:
-        return _roles(sql, ROLES_ON_PROJECT, user_id, "project", project_id)
+        return self._roles(sql, ROLES_ON_PROJECT, user_id, "project", project_id)
 
     def roles_on_domain(self, sql: Sql, user_id: str, domain_id: str) -> list[Role]:
-        return _roles(sql, ROLES_ON_TARGET, user_id, "domain", domain_id)
+        return self._roles(sql, ROLES_ON_TARGET, user_id, "domain", domain_id)
 
     def roles_on_system(self, sql: Sql, user_id: str) -> list[Role]:
-        return _roles(sql, ROLES_ON_TARGET, user_id, "system", SYSTEM_ID)
+        return self._roles(sql, ROLES_ON_TARGET, user_id, "system", SYSTEM_ID)
 
     def roles(self, sql: Sql, role_ids: Sequence[str]) -> list[Role]:
         """These roles and those they imply."""
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
     def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return [p for row in sql.execute(PROJECTS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+        return self._places_of(sql, PROJECTS_OF_USER, user_id)
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return [p for row in sql.execute(DOMAINS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+        return self._places_of(sql, DOMAINS_OF_USER, user_id)
 
     def parents(self, sql: Sql, project_id: str) -> list[str]:
         """Ids of the projects above, the nearest first; the domain at the root is not one of them."""
@@ -210,16 +242,19 @@ class Principals:
     def add_signing_key(self, sql: Sql, sealed_key: bytes, now: datetime) -> None:
         sql.execute(insert(signing_key), {"sealed_key": sealed_key, "created_at": now})
 
+    def _roles(self, sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
+        found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}
+        return [Role(row.id, row.name) for row in sql.execute(statement, found)]
+
+    def _places_of(self, sql: Sql, statement: Any, user_id: str) -> list[Project]:
+        rows = sql.execute(statement, {"user_id": user_id, "now": self.clock.now()})
+        return [place for row in rows if (place := _project(row)) and place.enabled]
+
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
     """Of the users whose password expires before, at or after `end`; `comparison` is one of COMPARISONS."""
     found: ColumnElement[bool] = COMPARISONS[comparison](user.c.password_expires_at, end)
     return found
-
-
-def _roles(sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
-    found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id}
-    return [Role(row.id, row.name) for row in sql.execute(statement, found)]
 
 
 def _user(row: Row[Any] | None) -> User | None:

@@ -60,22 +60,25 @@ class IdentityProviderParty:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an assertion is to say. `audience` None: any service provider at `recipient`, as Keystone's are."""
+    """What an assertion is to say. `audience` None: whoever is at `recipient`, as in Keystone's. It is to be brought
+    within `life_s`; what it says of the person holds until `session_ends_at`."""
 
     recipient: str
     audience: str | None
     subject: str
     attributes: Mapping[str, Sequence[str]]
     life_s: int
+    session_ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """What a checked response says. `in_response_to` None: nobody had asked for it. From `ends_at` on it counts no
-    more, so until then its `id` must not come again."""
+    more, so until then its `id` must not come again. `session_ends_at`: of what it says of the person (None: open)."""
 
     id: str
     issuer: str
     in_response_to: str | None
     ends_at: datetime
+    session_ends_at: datetime | None
     attributes: Mapping[str, Sequence[str]]

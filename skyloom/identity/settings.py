@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from skyloom.identity.saml import ContactType
+
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
@@ -14,6 +16,11 @@ class IdentitySettings:
     change there counts after that at the latest. `trusted_dashboards`: the addresses to which a browser that signed in
     at an identity provider may be sent with its token (https://host/auth/websso/). `default_authorization_ttl`: for so
     many minutes a group that a provider gave counts, unless the provider says otherwise; 0: as long as the token.
+
+    Of SAML, where this cloud is the identity provider: its assertions count for
+    `assertion_expiration_time` seconds.
+    `idp_entity_id` and `idp_sso_endpoint` name this cloud to others (unset: addresses below its own URL);
+    organisation and contact are shown in its metadata.
     """
 
     token_life_s: int = 3600
@@ -27,3 +34,15 @@ class IdentitySettings:
     directory_life_s: int = 60
     trusted_dashboards: tuple[str, ...] = ()
     default_authorization_ttl: int = 0
+    assertion_expiration_time: int = 300
+    idp_entity_id: str = ""
+    idp_sso_endpoint: str = ""
+    idp_organization_name: str = ""
+    idp_organization_display_name: str = ""
+    idp_organization_url: str = ""
+    idp_contact_company: str = ""
+    idp_contact_name: str = ""
+    idp_contact_surname: str = ""
+    idp_contact_email: str = ""
+    idp_contact_telephone: str = ""
+    idp_contact_type: ContactType = ContactType.OTHER

@@ -374,6 +374,14 @@ signing_key = Table(
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", Timestamp, nullable=False),
 )
+saml_key = Table(
+    "saml_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
 identity_generation = Table(
     "identity_generation",
     metadata,

@@ -45,18 +45,22 @@ class Provider:
         self.issuing = SamlIdentityProvider(pair, clock)
         self.metadata = self.issuing.metadata(PROVIDER)
 
-    def response(
-        self, spoil: Callable[[Any], None] = lambda response: None, pair: SigningPair | None = None, **statement: Any
-    ) -> bytes:
-        """A response for HERE; `spoil` changes the draft before it is signed with `pair`, or the own key."""
+    def says(self, **more: Any) -> Statement:
         said = {
             "recipient": HERE.consumer_url,
             "audience": HERE.entity_id,
             "subject": "anna",
             "attributes": ATTRIBUTES,
             "life_s": 300,
+            "session_ends_at": self.clock.now() + timedelta(hours=1),
         }
-        draft = self.issuing.draft(PROVIDER, Statement(**{**said, **statement}))
+        return Statement(**{**said, **more})
+
+    def response(
+        self, spoil: Callable[[Any], None] = lambda response: None, pair: SigningPair | None = None, **more: Any
+    ) -> bytes:
+        """A response for HERE; `spoil` changes the draft before it is signed with `pair`, or the own key."""
+        draft = self.issuing.draft(PROVIDER, self.says(**more))
         spoil(draft)
         return signing.signed(pair or self.pair, draft, draft.assertion[0]).encode()
 

@@ -12,7 +12,6 @@ def not_built(ctx: Ctx, *body: Any, **at: str) -> Any:
 
 
 POLICY = "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY"
-FEDERATION = "/v3/OS-FEDERATION"
 OAUTH1 = "/v3/OS-OAUTH1"
 ACCESS_TOKENS = "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
 CALLS = {
@@ -35,10 +34,6 @@ CALLS = {
     f"{POLICY}/endpoints": {"GET": "list_endpoints_for_policy"},
     f"{POLICY}/policy": {"GET": "get_policy_for_endpoint"},
     "/v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy": {"GET": "get_policy_for_endpoint"},
-    # federation
-    f"{FEDERATION}/saml2/metadata": {"GET": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2": {"POST": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2/ecp": {"POST": PUBLIC},
     # OAuth
     f"{OAUTH1}/request_token": {"POST": PUBLIC},
     f"{OAUTH1}/access_token": {"POST": PUBLIC},

@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,7 +45,8 @@ def test_a_right_response_says_who_it_is(provider):
 
 def test_the_assertion_counts_for_as_long_as_all_of_it_does(provider):
     found = read(provider, provider.response(life_s=300))
-    assert 300 <= (found.ends_at - provider.clock.now()).total_seconds() <= 300 + 60
+    assert (found.ends_at - provider.clock.now()).total_seconds() == 300 + 60
+    assert found.session_ends_at == provider.clock.now() + timedelta(hours=1)
 
 
 def test_an_attribute_has_its_friendly_name_too_but_never_that_of_another(provider):
@@ -59,23 +61,17 @@ def test_an_attribute_has_its_friendly_name_too_but_never_that_of_another(provid
 
 
 def test_the_response_may_be_signed_instead_of_the_assertion(provider):
-    draft = provider.issuing.draft(PROVIDER, _said())
+    draft = provider.issuing.draft(PROVIDER, provider.says())
     text = signing.signed(provider.pair, draft).encode()
     assert read(provider, text).attributes["openstack_user"] == ["anna"]
     assert "does not hold" in refused(provider, text.replace(b"anna", b"anno"))
-
-
-def _said() -> Any:
-    from skyloom.identity.saml import Statement
-
-    return Statement(HERE.consumer_url, HERE.entity_id, "anna", ATTRIBUTES, 300)
 
 
 # -- signatures
 
 
 def test_without_a_signature_nothing_is_believed(provider):
-    draft = provider.issuing.draft(PROVIDER, _said())
+    draft = provider.issuing.draft(PROVIDER, provider.says())
     assert "neither the response nor its assertion is signed" in refused(provider, str(draft).encode())
 
 
@@ -310,7 +306,7 @@ def test_a_form_s_field_is_base64(provider):
 def test_an_envelope_is_read_and_cannot_hide_another_assertion(provider):
     asking = SamlServiceProvider(provider.pair, provider.clock)
     peer = asking.check_metadata(provider.metadata)
-    envelope = provider.issuing.envelope(PROVIDER, _said(), "ss:mem:1").encode()
+    envelope = provider.issuing.envelope(PROVIDER, provider.says(), "ss:mem:1").encode()
     found, relay_state = asking.read_envelope(HERE, peer, envelope)
     assert found.attributes["openstack_user"] == ["anna"]
     assert relay_state == "ss:mem:1"

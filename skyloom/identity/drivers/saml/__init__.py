@@ -4,7 +4,8 @@ pysaml2 knows the words, the schema and the signatures; what makes a response ac
 cloud's clock, and anything that is not needed is refused.
 """
 
+from skyloom.identity.drivers.saml.federation import SamlFederation
 from skyloom.identity.drivers.saml.identity_provider import SamlIdentityProvider
 from skyloom.identity.drivers.saml.service_provider import SamlServiceProvider
 
-__all__ = ["SamlIdentityProvider", "SamlServiceProvider"]
+__all__ = ["SamlFederation", "SamlIdentityProvider", "SamlServiceProvider"]

@@ -64,7 +64,10 @@ class SamlIdentityProvider:
             conditions=conditions,
             authn_statement=[
                 saml.AuthnStatement(
-                    authn_instant=now, session_index=_new_id(), session_not_on_or_after=end, authn_context=context
+                    authn_instant=now,
+                    session_index=_new_id(),
+                    session_not_on_or_after=shown(statement.session_ends_at),
+                    authn_context=context,
                 )
             ],
             attribute_statement=[

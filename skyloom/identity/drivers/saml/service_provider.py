@@ -137,9 +137,10 @@ class SamlServiceProvider:
         asked, until = _confirmed(assertion, here, now)
         if response.in_response_to != asked:
             raise Refused("the response and its assertion name different requests")
-        ends_at = min(until, _check_conditions(assertion.conditions, here, now), _check_session(assertion, now))
+        ends_at = min(until, _check_conditions(assertion.conditions, here, now) or until)
+        session_ends_at = _check_session(assertion, now)
         attributes = {**_attributes(assertion), **_names(assertion.subject.name_id, peer)}
-        return Assertion(assertion.id, peer.entity_id, asked, ends_at + SKEW, attributes)
+        return Assertion(assertion.id, peer.entity_id, asked, ends_at + SKEW, session_ends_at, attributes)
 
 
 def key_descriptor(pair: SigningPair) -> Any:
@@ -198,8 +199,8 @@ def _confirmed(assertion: Any, here: ServiceProviderParty, now: datetime) -> tup
     return data.in_response_to, _unended("confirmation", data.not_on_or_after, now)
 
 
-def _check_conditions(conditions: Any, here: ServiceProviderParty, now: datetime) -> datetime:
-    """Until when they hold."""
+def _check_conditions(conditions: Any, here: ServiceProviderParty, now: datetime) -> datetime | None:
+    """Until when they hold; None: they do not say."""
     if conditions is None or not conditions.audience_restriction:
         raise Refused("the assertion names no audience")
     for restriction in conditions.audience_restriction:
@@ -211,16 +212,16 @@ def _check_conditions(conditions: Any, here: ServiceProviderParty, now: datetime
     if conditions.not_before is not None and instant(conditions.not_before) > now + SKEW:
         raise Refused(f"the assertion counts from {conditions.not_before} on; it is {shown(now)} here")
     if conditions.not_on_or_after is None:
-        return datetime.max.replace(tzinfo=now.tzinfo)
+        return None
     return _unended("assertion", conditions.not_on_or_after, now)
 
 
-def _check_session(assertion: Any, now: datetime) -> datetime:
+def _check_session(assertion: Any, now: datetime) -> datetime | None:
     """Until when the person's session at the identity provider holds."""
     if len(assertion.authn_statement) != 1:
         raise Refused("the assertion says nothing of an authentication, or of several")
     end = assertion.authn_statement[0].session_not_on_or_after
-    return datetime.max.replace(tzinfo=now.tzinfo) if end is None else _unended("session", end, now)
+    return None if end is None else _unended("session", end, now)
 
 
 def _unended(what: str, end: str, now: datetime) -> datetime:

@@ -6,6 +6,7 @@ HTTP Basic.
 
 import base64
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +22,15 @@ from saml2.metadata import entity_descriptor
 from saml2.pack import http_form_post_message, parse_soap_enveloped_saml
 from saml2.profile import ecp
 from saml2.samlp import AuthnRequest
-from saml2.server import Server
+from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 from tests.parts.saml import signing_pair
 from tests.parts.whole_cloud import free_port
+
+with warnings.catch_warnings():
+    # of a cipher that it names and that nobody here uses
+    warnings.simplefilter("ignore")
+    from saml2.server import Server
 
 USERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "anna": {"uid": ["anna"], "mail": ["anna@provider.test"], "eduPersonAffiliation": ["staff", "member"]},
@@ -92,16 +98,21 @@ class RealProvider:
         asked = self.server.parse_authn_request(message, binding, **signature).message
         assert asked.signature or signature, "the request is not signed"
         self.requests.append(asked.id)
-        told = self.server.response_args(asked)
-        response = self.server.create_authn_response(
+        return asked.assertion_consumer_service_url, self.issue(user, **self.server.response_args(asked))
+
+    def issue(self, user: str, **to: Any) -> Any:
+        """A signed response, of pysaml2; `to`: whom it is for."""
+        assert self.server is not None
+        return self.server.create_authn_response(
             identity={name: list(values) for name, values in USERS[user].items()},
             userid=user,
             authn={"class_ref": PASSWORD, "authn_auth": self.entity_id},
             sign_assertion=True,
             sign_response=False,
-            **told,
+            sign_alg=SIG_RSA_SHA256,
+            digest_alg=DIGEST_SHA256,
+            **to,
         )
-        return asked.assertion_consumer_service_url, response
 
 
 BINDINGS = (BINDING_HTTP_REDIRECT, BINDING_HTTP_POST)

@@ -16,6 +16,8 @@ from skyloom.identity.store.saml import SamlStore
 YEARS = 10
 """Other clouds and providers keep the certificate, and look at the key in it, not at its end."""
 BITS = 2048
+LONG = 1 << 158
+"""Makes all serial numbers, and so all certificates, of one length."""
 BACKDATE = timedelta(hours=1)
 
 
@@ -54,7 +56,7 @@ def _made(now: datetime) -> tuple[bytes, str]:
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(x509.random_serial_number() | LONG)
         .not_valid_before(now - BACKDATE)
         .not_valid_after(now + timedelta(days=365 * YEARS))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -34,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True):
     bus: str | None = None
     tls: bool = True
     password_cost: int = 16
+    trusted_dashboards: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Plan(listen={self.listen!r}, hypervisor={self.hypervisor!r}, network={self.network!r})"

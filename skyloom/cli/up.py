@@ -37,6 +37,13 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--bus", metavar="URL", help=f"{bus}; {SECRETLY.format('SKYLOOM_BUS')}")
     parser.add_argument("--no-tls", dest="tls", action="store_const", const=False, help="plain HTTP, for benches")
     parser.add_argument("--password-cost", type=int, metavar="N", help="scrypt's cost, 2**N (16)")
+    parser.add_argument(
+        "--trusted-dashboard",
+        dest="trusted_dashboards",
+        action="append",
+        metavar="URL",
+        help="where browsers may be sent with a token after a federated sign-in; may be given more than once",
+    )
     parser.add_argument("--detach", action="store_true", help="return when the cloud is ready; `skyloom down` ends it")
     parser.set_defaults(run=run)
 

@@ -57,7 +57,9 @@ class Core:
         self.machine = machine
         self.policy = Policy([identity.RULES, image.RULES, NETWORK_RULES, COMPUTE_RULES])
         self.work = Work(db)
-        settings = identity.IdentitySettings(password_cost=plan.password_cost)
+        settings = identity.IdentitySettings(
+            password_cost=plan.password_cost, trusted_dashboards=tuple(plan.trusted_dashboards)
+        )
         vault = Vault.at(home.folder / "secret.key")
         self.identity = identity.IdentityService(
             db,

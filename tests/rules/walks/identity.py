@@ -5,6 +5,7 @@ from typing import Any
 from tests.cloud import PASSWORD
 from tests.rules.walk import Call, Walk
 from tests.rules.walks import identity_delegations as delegations
+from tests.rules.walks import identity_federation as federation
 
 SUBJECT = {"x-subject-token": "{demo_token}"}
 PASSWORDS = {"methods": ["password"], "password": {"user": {"id": "{demo_id}", "password": "{demo_password}"}}}
@@ -197,6 +198,7 @@ WALK = Walk(
         Call("GET /v3/role_inferences", who="admin"),
         Call(f"DELETE {IMPLIED}", who="admin"),
         *delegations.CALLS,
+        *federation.CALLS,
         _deleted("credential", "credentials"),
         _deleted("consumer", "OS-OAUTH1/consumers"),
         _deleted("endpoint_group", "OS-EP-FILTER/endpoint_groups"),

@@ -22,6 +22,7 @@ from skyloom.identity.errors import SamlMissing
 from skyloom.identity.saml import SigningPair
 
 LIMIT_S = 20
+MOST_CHARACTERS = 300
 OK = re.compile(r"^(Verification status: )?OK$", re.MULTILINE)
 DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -184,4 +185,11 @@ def check_signatures(text: bytes, response: Any, certificates: Sequence[str]) ->
                 try:
                     context.check_signature(part, class_name(part), text.decode(), must=True)
                 except (SigverError, NotValid, subprocess.TimeoutExpired) as error:
-                    raise Refused(f"the signature of the {part.c_tag} does not hold: {error}") from error
+                    raise Refused(f"the signature of the {part.c_tag} does not hold: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    """In a line, and without the document, which pysaml2 hands along."""
+    cause = error.args[0] if error.args else ""
+    words = cause.get("message", "") if isinstance(cause, dict) else str(cause)
+    return " ".join(f"{type(error).__name__} {words}".split())[:MOST_CHARACTERS]

@@ -31,7 +31,7 @@ from skyloom.identity.drivers.federation_contract import (
     Seal,
 )
 from skyloom.identity.drivers.oidc import claims as checks
-from skyloom.identity.drivers.oidc.claims import Claims, KeyUnknown
+from skyloom.identity.drivers.oidc.claims import Claims, Key, KeyUnknown
 from skyloom.identity.drivers.oidc.web import Refused, Web
 from skyloom.identity.errors import AssertionInvalid, IdentityProviderAway
 
@@ -65,7 +65,7 @@ class OidcDriver:
         self.web = Web(options.ca_file)
         self._lock = threading.Lock()
         self._document: tuple[float, Mapping[str, Any]] | None = None
-        self._keys: tuple[float, list[jwt.PyJWK]] | None = None
+        self._keys: tuple[float, list[Key]] | None = None
 
     def answer(self, arrival: Arrival) -> Proven | Challenge:
         if not arrival.is_browser:
@@ -245,7 +245,7 @@ class OidcDriver:
                 self._document = (now, document)
             return self._document[1]
 
-    def _public_keys(self, at_most_s: float) -> list[jwt.PyJWK]:
+    def _public_keys(self, at_most_s: float) -> list[Key]:
         """The provider's keys, asked for anew when they are older than that."""
         url = self._endpoint("jwks_uri")
         with self._lock:

@@ -81,7 +81,7 @@ EXTRA = select(user.c.extra).where(user.c.id == bindparam("user"))
 GROUPS_THERE = select(group.c.id).where(group.c.id.in_(bindparam("ids", expanding=True)))
 FORGET_USED = delete(used_once).where(used_once.c.expires_at < bindparam("now"))
 # SQLite writes this clause as PostgreSQL does
-USE = insert_unless_there(used_once).on_conflict_do_nothing()
+USE = insert_unless_there(used_once).on_conflict_do_nothing().returning(used_once.c.key_hash)
 AT_ONCE = 500
 
 
@@ -266,7 +266,7 @@ class FederationStore:
     def use(self, sql: Sql, key_hash: str, expires_at: datetime, now: datetime) -> bool:
         """False when it was used before. Forgets what has run out."""
         sql.execute(FORGET_USED, {"now": now})
-        return sql.execute(USE, {"key_hash": key_hash, "expires_at": expires_at}).rowcount == 1
+        return sql.execute(USE, {"key_hash": key_hash, "expires_at": expires_at}).first() is not None
 
 
 def _protocol(row: Row[Any]) -> Protocol:

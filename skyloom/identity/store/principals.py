@@ -37,20 +37,18 @@ USER_COLUMNS = select(
     user.c.options,
 ).join(domain, domain.c.id == user.c.domain_id)
 USER_BY_ID = USER_COLUMNS.where(user.c.id == bindparam("user_id"))
-USER_BY_NAME = USER_COLUMNS.where(
-    user.c.name == bindparam("name"),
-    or_(user.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
-)
+# A domain's own row has no domain, so its name is found by the key of (domain_id, name).
+IN_DOMAIN_NAMED = and_(domain.c.domain_id == "", domain.c.name == bindparam("domain"))
+USER_BY_NAME = USER_COLUMNS.where(user.c.name == bindparam("name"), user.c.domain_id == bindparam("domain"))
+USER_BY_NAMES = USER_COLUMNS.where(user.c.name == bindparam("name"), IN_DOMAIN_NAMED)
 PROJECT_COLUMNS = select(
     project, domain.c.name.label("domain_name"), domain.c.enabled.label("domain_enabled")
 ).outerjoin(domain, domain.c.id == project.c.domain_id)
 PROJECT_BY_ID = PROJECT_COLUMNS.where(project.c.id == bindparam("project_id"))
-PROJECT_BY_NAME = PROJECT_COLUMNS.where(
-    project.c.name == bindparam("name"),
-    or_(project.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
-    project.c.is_domain.is_(False),
-)
-DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(True))
+PROJECT_NAMED = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(False))
+PROJECT_BY_NAME = PROJECT_NAMED.where(project.c.domain_id == bindparam("domain"))
+PROJECT_BY_NAMES = PROJECT_NAMED.where(IN_DOMAIN_NAMED)
+DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.domain_id == "")
 
 # the project, its parents, and at the root of the tree its domain
 ancestry = select(project.c.id, project.c.parent_id).where(project.c.id == bindparam("target_id")).cte(recursive=True)
@@ -99,10 +97,7 @@ below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.
 DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
 PROJECTS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(False),
-    or_(
-        project.c.id.in_(DIRECT.where(assignment.c.target_kind == "project")),
-        project.c.id.in_(select(below.c.id)),
-    ),
+    project.c.id.in_(DIRECT.where(assignment.c.target_kind == "project").union(select(below.c.id))),
 ).order_by(project.c.name)
 DOMAINS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(True),
@@ -148,8 +143,8 @@ class Principals:
         return _user(sql.execute(USER_BY_ID, {"user_id": user_id}).first())
 
     def user_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> User | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
-        return _user(sql.execute(USER_BY_NAME, found).first())
+        statement = USER_BY_NAMES if domain_id is None else USER_BY_NAME
+        return _user(sql.execute(statement, {"name": name, "domain": domain_id or domain_name}).first())
 
     def project(self, sql: Sql, project_id: str) -> Project | None:
         """The project or domain of that id."""
@@ -160,8 +155,8 @@ class Principals:
         return found is not None and found.is_domain
 
     def project_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> Project | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
-        return _project(sql.execute(PROJECT_BY_NAME, found).first())
+        statement = PROJECT_BY_NAMES if domain_id is None else PROJECT_BY_NAME
+        return _project(sql.execute(statement, {"name": name, "domain": domain_id or domain_name}).first())
 
     def domain_named(self, sql: Sql, name: str) -> Project | None:
         return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())

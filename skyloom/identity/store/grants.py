@@ -1,12 +1,13 @@
 """The SQL of role assignments, group memberships, implied roles and tags."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, or_, select
 
 from skyloom.db import Sql
+from skyloom.db.batches import AT_ONCE, batched
 from skyloom.identity.model import Grant
 from skyloom.identity.tables import assignment, group, implied_role, membership, project, project_tag, role, user
 
@@ -25,8 +26,6 @@ _up, _down, _next = _these.cte(recursive=True), _these.cte(recursive=True), proj
 _columns = (_next.c.id, _next.c.parent_id, _next.c.domain_id, _next.c.is_domain)
 ABOVE = select(_up.union(select(*_columns).join(_up, _next.c.id == _up.c.parent_id)))
 BELOW = select(_down.union(select(*_columns).join(_down, _next.c.parent_id == _down.c.id)))
-AT_ONCE = 500
-"""Ids in one IN list."""
 KEY = [column == bindparam(f"k_{column.name}") for column in assignment.primary_key.columns]
 GET = select(assignment.c.role_id).where(and_(*KEY))
 REMOVE = delete(assignment).where(and_(*KEY))
@@ -172,11 +171,6 @@ class Grants:
             kind: list(sql.execute(select(table.c.id).where(table.c.domain_id == domain_id)).scalars())
             for kind, table in TABLES.items()
         }
-
-
-def batched(ids: Iterable[str]) -> Iterator[list[str]]:
-    every = list(ids)
-    return (every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE))
 
 
 def _places(rows: Iterable[Any]) -> dict[str, Place]:

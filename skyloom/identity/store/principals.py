@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, literal, or_, select, update
 
 from skyloom.db import Reader, Sql
+from skyloom.db.batches import batched
 from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
@@ -95,10 +96,10 @@ below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive
 child = project.alias("child")
 below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
 DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
-PROJECTS_OF_USER = PROJECT_COLUMNS.where(
-    project.c.is_domain.is_(False),
-    project.c.id.in_(DIRECT.where(assignment.c.target_kind == "project").union(select(below.c.id))),
-).order_by(project.c.name)
+PROJECT_IDS_OF_USER = DIRECT.where(assignment.c.target_kind == "project").union(select(below.c.id))
+PROJECTS_BY_ID = PROJECT_COLUMNS.where(
+    project.c.is_domain.is_(False), project.c.id.in_(bindparam("ids", expanding=True))
+)
 DOMAINS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(True),
     project.c.id.in_(DIRECT.where(assignment.c.target_kind == "domain")),
@@ -175,7 +176,12 @@ class Principals:
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
     def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return [p for row in sql.execute(PROJECTS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+        """By name. In two steps, for an engine that cannot guess how few projects these are reads all there are."""
+        found: list[Project] = []
+        for ids in batched(sql.execute(PROJECT_IDS_OF_USER, {"user_id": user_id}).scalars()):
+            rows = sql.execute(PROJECTS_BY_ID, {"ids": ids})
+            found += [p for row in rows if (p := _project(row)) and p.enabled]
+        return sorted(found, key=operator.attrgetter("name"))
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
         return [p for row in sql.execute(DOMAINS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]

@@ -1,6 +1,6 @@
 """What an operator may set in the identity service: the table [identity] of skyloom.toml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -8,6 +8,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[int, Meta(ge=1)]
 Days = Annotated[int, Meta(ge=1)]
+EnforcementModel = Literal["flat", "strict_two_level"]
 
 
 class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,3 +33,11 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """For so long is believed what an LDAP directory said of a user; a change there counts after that at the latest."""
     password_expires_days: Days | None = None
     """After so many days a user must change the password. Unset: never."""
+    enforcement_model: EnforcementModel = "flat"
+    """Of unified limits. flat: each limit stands for itself. strict_two_level: no limit is above that of the domain or
+    project above, and a project that lies below another one has none below itself."""
+    trusted_dashboards: tuple[str, ...] = ()
+    """Where a browser that signed in at an identity provider may be sent with its token: https://host/auth/websso/."""
+    default_authorization_ttl: Annotated[int, Meta(ge=0)] = 0
+    """For so many minutes a group that a provider gave counts, unless the provider says otherwise. 0: as long as the
+    token."""

@@ -1,7 +1,20 @@
 """The identity service's tables. A domain is a project with `is_domain`; "" stands where Keystone's API shows null and
 a unique key needs a value."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from skyloom.db import Json, Timestamp, metadata
 
@@ -42,8 +55,18 @@ user = Table(
     Column("password_expires_at", Timestamp),
     Column("tokens_not_before", Timestamp),
     Column("options", Json, nullable=False),
+    Column("is_federated", Boolean, nullable=False, default=False),
     Column("extra", Json, nullable=False),
-    UniqueConstraint("domain_id", "name"),
+    # an identity provider names its users as it likes, also two of them alike
+    Index(
+        "ux_user_domain_id_name",
+        "domain_id",
+        "name",
+        unique=True,
+        sqlite_where=text("is_federated = 0"),
+        postgresql_where=text("NOT is_federated"),
+    ),
+    Index("ix_user_domain_id", "domain_id", "name", "id"),
     Index("ix_user_name", "name", "id"),
 )
 group = Table(
@@ -139,6 +162,18 @@ policy = Table(
     Column("type", String(255), nullable=False),
     Column("blob", Json, nullable=False),
     Column("extra", Json, nullable=False),
+)
+policy_association = Table(
+    "policy_association",
+    metadata,
+    Column("place", String(400), primary_key=True),
+    Column("policy_id", ID, ForeignKey("policy.id", ondelete="CASCADE"), nullable=False),
+    Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE")),
+    Column("service_id", ID, ForeignKey("service.id", ondelete="CASCADE")),
+    Column("region_id", String(255), ForeignKey("region.id", ondelete="CASCADE")),
+    Index("ix_policy_association_policy_id", "policy_id"),
+    Index("ix_policy_association_endpoint_id", "endpoint_id"),
+    Index("ix_policy_association_service_id", "service_id"),
 )
 credential = Table(
     "credential",
@@ -267,6 +302,79 @@ limit = Table(
     Column("description", Text),
     Column("extra", Json, nullable=False),
     UniqueConstraint("service_id", "region_id", "project_id", "domain_id", "resource_name"),
+)
+identity_provider = Table(
+    "identity_provider",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("domain_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("authorization_ttl", Integer),
+    Index("ix_identity_provider_domain_id", "domain_id"),
+)
+remote_id = Table(
+    "remote_id",
+    metadata,
+    Column("remote_id", NAME, primary_key=True),
+    Column("idp_id", ID, ForeignKey("identity_provider.id", ondelete="CASCADE"), nullable=False),
+    Index("ix_remote_id_idp_id", "idp_id"),
+)
+mapping = Table(
+    "mapping",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("rules", Json, nullable=False),
+    Column("schema_version", String(5), nullable=False),
+)
+federation_protocol = Table(
+    "federation_protocol",
+    metadata,
+    Column("idp_id", ID, ForeignKey("identity_provider.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("mapping_id", ID, nullable=False),
+    Column("remote_id_attribute", NAME),
+    Column("driver", String(64)),
+    Column("options", Json, nullable=False),
+    Column("sealed_secrets", LargeBinary),
+)
+service_provider = Table(
+    "service_provider",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("auth_url", Text, nullable=False),
+    Column("sp_url", Text, nullable=False),
+    Column("relay_state_prefix", Text, nullable=False),
+)
+federated_user = Table(
+    "federated_user",
+    metadata,
+    Column("idp_id", ID, primary_key=True),
+    Column("protocol_id", ID, primary_key=True),
+    Column("unique_id", NAME, primary_key=True),
+    Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    ForeignKeyConstraint(
+        ("idp_id", "protocol_id"), ("federation_protocol.idp_id", "federation_protocol.id"), ondelete="CASCADE"
+    ),
+    Index("ix_federated_user_user_id", "user_id"),
+)
+federated_membership = Table(
+    "federated_membership",
+    metadata,
+    Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", ID, ForeignKey("group.id", ondelete="CASCADE"), primary_key=True),
+    Column("idp_id", ID, ForeignKey("identity_provider.id", ondelete="CASCADE"), primary_key=True),
+    Column("expires_at", Timestamp, nullable=False),
+    Index("ix_federated_membership_group_id", "group_id"),
+    Index("ix_federated_membership_idp_id", "idp_id"),
+)
+used_once = Table(
+    "used_once",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),
+    Column("expires_at", Timestamp, nullable=False),
 )
 revoked_token = Table(
     "revoked_token",

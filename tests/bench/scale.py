@@ -39,8 +39,8 @@ ROUNDS, LIMIT_S = 60, 4.0
 """A call is measured so often, or for so long."""
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :most - 1)"
 USERS = f"""
-{NUMBERS} INSERT INTO "user" (id, domain_id, name, enabled, password_hash, options, extra)
-SELECT 'u' || ({FIRST} + i), 'default', 'user-' || ({FIRST} + i), :yes, :hash, '{{}}', '{{}}' FROM n"""
+{NUMBERS} INSERT INTO "user" (id, domain_id, name, enabled, password_hash, is_federated, options, extra)
+SELECT 'u' || ({FIRST} + i), 'default', 'user-' || ({FIRST} + i), :yes, :hash, :no, '{{}}', '{{}}' FROM n"""
 PROJECTS = f"""
 {NUMBERS} INSERT INTO project (id, domain_id, parent_id, name, is_domain, enabled, description, options, extra)
 SELECT 'p' || ({FIRST} + i), 'default', 'default', 'project-' || ({FIRST} + i), :no, :yes, '', '{{}}', '{{}}' FROM n"""

@@ -7,10 +7,14 @@ from skyloom.identity.api import (
     discovery,
     domain_configs,
     endpoint_filter,
+    endpoint_policies,
+    federation,
+    federation_auth,
     grants,
     limits,
     memberships,
     projects,
+    removed,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -34,6 +38,9 @@ PLAIN = (
     Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
     Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
     Plain(resources.LIMIT, methods="GET PATCH DELETE"),
+    federation.IdentityProviders(resources.IDENTITY_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
+    Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
+    Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
 ROUTES: list[Route] = [
     *discovery.ROUTES,
@@ -45,7 +52,11 @@ ROUTES: list[Route] = [
     *delegations.ROUTES,
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
+    *endpoint_policies.ROUTES,
+    *removed.ROUTES,
     *limits.ROUTES,
+    *federation.ROUTES,
+    *federation_auth.ROUTES,
 ]
 
 

@@ -18,6 +18,7 @@ from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.signatures import TOTP_STEP_S, SignedRequest, is_signed, is_signed_text, totp
 from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.store.federation import Protocol
 from skyloom.identity.times import time_of
 from skyloom.identity.tokens import METHODS, ScopeKind, Token, audit_id, methods_mask, microseconds
 
@@ -34,6 +35,8 @@ class _Proven:
     chain: str | None = None
     expires_at: datetime | None = None
     credential: ApplicationCredential | None = None
+    identity_provider_id: str | None = None
+    protocol_id: str | None = None
 
     def settle(self, user: User | None, *methods: str) -> None:
         if user is None or not user.enabled or not user.domain_enabled:
@@ -42,6 +45,10 @@ class _Proven:
             raise AuthenticationFailed()
         self.user = user
         self.methods += methods
+
+    def end(self, at: datetime | None) -> None:
+        """No method makes longer what another has bounded."""
+        self.expires_at = min((end for end in (self.expires_at, at) if end is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,14 @@ class AuthService:
         self.ground.policy.require(caller, "identity:s3tokens_validate")
         return self._issue_for_key(caller, access, lambda pair: is_signed_text(text, signature, pair.secret))
 
+    def issue_mapped(self, caller: Caller, user_id: str, by: Protocol, expires_at: datetime | None) -> Granted:
+        """The unscoped token of a user whom an identity provider has proven; it ends at `expires_at` at the latest."""
+        proven = _Proven(identity_provider_id=by.idp_id, protocol_id=by.id, expires_at=expires_at)
+        proven.settle(self.principals.user(self.db.read(), user_id), "mapped")
+        assert proven.user is not None
+        _check_factors(proven.user, proven.methods)
+        return self._issue(caller, proven, UNSCOPED)
+
     def _issue_for_key(self, caller: Caller, access: str, is_right: Callable[[KeyPair], bool]) -> Granted:
         found = self.credentials.key_pair(self.db.read(), access)
         if found is None or not is_right(found[1]):
@@ -139,6 +154,8 @@ class AuthService:
             audit_ids=(audit_id(), proven.chain) if proven.chain else (audit_id(),),
             application_credential_id=proven.credential.id if proven.credential else None,
             trust_id=trust.id if trust else None,
+            identity_provider_id=proven.identity_provider_id,
+            protocol_id=proven.protocol_id,
         )
         granted = self.sessions.grant(self.sessions.pack(token), token, proven.user)
         if granted is None and target.is_default:
@@ -181,7 +198,8 @@ class AuthService:
             raise NotOfToken("A token got by an application credential or a trust cannot be exchanged for another one.")
         proven.settle(granted.user, "token", *token.method_names)
         proven.chain = token.audit_ids[-1]
-        proven.expires_at = token.expires_at
+        proven.end(token.expires_at)
+        proven.identity_provider_id, proven.protocol_id = token.identity_provider_id, token.protocol_id
 
     def _prove_totp(self, identity: Identity, proven: _Proven) -> None:
         """The passcode of this time step or the one before."""
@@ -217,7 +235,7 @@ class AuthService:
             raise AuthenticationFailed()
         proven.settle(self.principals.user(sql, credential.user_id), "application_credential")
         proven.credential = credential
-        proven.expires_at = credential.expires_at
+        proven.end(credential.expires_at)
 
     def _user(self, ref: UserRef | TotpUser) -> User | None:
         sql = self.db.read()

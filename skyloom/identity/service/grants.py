@@ -1,6 +1,6 @@
 """Role assignments, memberships and implied roles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skyloom.access import Caller
@@ -11,6 +11,7 @@ from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground, Registry
 from skyloom.identity.store.grants import Grants
+from skyloom.identity.times import shown_time
 
 PROHIBITED = "admin"
 """No role may imply this one: who could make implications could then make anybody an administrator."""
@@ -120,15 +121,21 @@ class GrantService:
         self._allowed(caller, "identity:list_groups_for_user", {"user_id": user_id}, (self.users, user_id))
         place = self.directories.place(user_id)
         if place is not None:
-            return _of_own_domain(caller, self.directories.groups_of(place))
+            found = _of_own_domain(caller, self.directories.groups_of(place))
+            return [{**group, "membership_expires_at": None} for group in found]
         sql = self.db.read()
-        return _of_own_domain(caller, self.groups.these(sql, self.grants.groups(sql, user_id)))
+        ends = self.grants.groups_until(sql, user_id)
+        found = _of_own_domain(caller, self.groups.these(sql, list(ends)))
+        return [{**group, "membership_expires_at": shown_time(ends[group["id"]])} for group in found]
 
-    def projects_of(self, caller: Caller, user_id: str) -> Sequence[Record]:
+    def projects_of(self, caller: Caller, user_id: str, filters: Mapping[str, Any]) -> Sequence[Record]:
+        """Those on which the user has a role, the disabled ones too. `filters`: values by attribute."""
         self._allowed(caller, "identity:list_user_projects", {"target.user.id": user_id}, (self.users, user_id))
         self.directories.look(user_id)
         sql = self.db.read()
-        return self.projects.these(sql, [project.id for project in self.ground.principals.projects_of(sql, user_id)])
+        ids = [project.id for project in self.ground.principals.projects_of(sql, user_id, also_disabled=True)]
+        found = self.projects.these(sql, ids)
+        return [record for record in found if all(record[name] == value for name, value in filters.items())]
 
     def own_projects(self, caller: Caller) -> Sequence[Record]:
         """What the caller can scope a token to."""

@@ -17,7 +17,17 @@ from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.tokens import ScopeKind, Token, TokenFormat, microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Federated:
+    """Of a token that began at an identity provider: which one, and the groups that it gave and that count still."""
+
+    identity_provider_id: str
+    protocol_id: str
+    group_ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +35,8 @@ class Granted:
     """A valid token with all that is read for it: what a token's body shows and a caller is made of.
 
     `rests_on`: ids of all that was read for it; a change of any of them may end it. `generation`: it was true then.
-    `fresh_until_us`: later, a directory must be asked again for what is said here. `drawn` keeps what was rendered of
-    it, which lives as long as the grant.
+    `fresh_until_us`: later, what is said here must be read again: a directory was asked, or a membership ends. `drawn`
+    keeps what was rendered of it, which lives as long as the grant.
     """
 
     text: str
@@ -37,6 +47,7 @@ class Granted:
     domain: Project | None = None
     credential: ApplicationCredential | None = None
     trust: Trust | None = None
+    federated: Federated | None = None
     generation: int = -1
     fresh_until_us: int | None = None
     rests_on: frozenset[str] = frozenset()
@@ -61,6 +72,7 @@ class Sessions:
         ground: Ground,
         delegations: Delegations,
         directories: Directories,
+        federation: FederationStore,
         freshness: Freshness,
         vault: Vault,
         settings: IdentitySettings,
@@ -70,6 +82,7 @@ class Sessions:
         self.principals = ground.principals
         self.delegations = delegations
         self.directories = directories
+        self.federation = federation
         self.freshness = freshness
         self.vault = vault
         self.settings = settings
@@ -139,11 +152,15 @@ class Sessions:
         return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found), rests_on=rests_on)
 
     def _fresh_until_us(self, granted: Granted) -> int | None:
-        """Of a token that a directory's user has part in."""
-        trust = granted.trust
-        users = {granted.user.id, *((trust.trustor_user_id, trust.trustee_user_id) if trust else ())}
+        """Of a token that a user of a directory, or one with groups that an identity provider gave, has part in."""
+        sql, trust = self.db.read(), granted.trust
+        users: dict[str, User | None] = {granted.user.id: granted.user}
+        if trust is not None:
+            others = {trust.trustor_user_id, trust.trustee_user_id, self.first_trustor(trust)} - users.keys()
+            users |= {user_id: self.principals.user(sql, user_id) for user_id in others}
         now_us = microseconds(self.db.clock.now())
         ends = [end for user_id in users if (end := self.directories.ends_us(user_id, now_us)) is not None]
+        ends += [microseconds(user.groups_until) for user in users.values() if user and user.groups_until]
         return min(ends, default=None)
 
     # -- what a token grants now
@@ -156,20 +173,23 @@ class Sessions:
         user = proven if proven and proven.id == token.user_id else self._user(token.user_id, token)
         if user is None:
             return None
+        federated = self._federated(token) if token.identity_provider_id is not None else None
+        if token.identity_provider_id is not None and federated is None:
+            return None
         if token.trust_id is not None:
             return self._grant_trust(text, token, user, token.trust_id)
         sql = self.db.read()
         if token.scope is ScopeKind.UNSCOPED:
-            return Granted(text, token, user, ())
+            return Granted(text, token, user, (), federated=federated)
         if token.scope is ScopeKind.SYSTEM:
             roles = self.principals.roles_on_system(sql, user.id)
-            return Granted(text, token, user, roles) if roles else None
+            return Granted(text, token, user, roles, federated=federated) if roles else None
         scope = self.principals.project(sql, token.scope_id)
         if scope is None or not scope.enabled or scope.is_domain != (token.scope is ScopeKind.DOMAIN):
             return None
         if token.scope is ScopeKind.DOMAIN:
             roles = self.principals.roles_on_domain(sql, user.id, scope.id)
-            return Granted(text, token, user, roles, domain=scope) if roles else None
+            return Granted(text, token, user, roles, domain=scope, federated=federated) if roles else None
         roles = self.principals.roles_on_project(sql, user.id, scope.id)
         credential = None
         if token.application_credential_id is not None:
@@ -178,7 +198,17 @@ class Sessions:
                 return None
             allowed = {role.id for role in self.principals.roles(sql, credential.role_ids)}
             roles = [role for role in roles if role.id in allowed]
-        return Granted(text, token, user, roles, project=scope, credential=credential) if roles else None
+        if not roles:
+            return None
+        return Granted(text, token, user, roles, project=scope, credential=credential, federated=federated)
+
+    def _federated(self, token: Token) -> Federated | None:
+        """None: the provider is disabled or gone, or its protocol is."""
+        sql, idp_id, protocol_id = self.db.read(), token.identity_provider_id or "", token.protocol_id or ""
+        if not self.federation.is_open(sql, idp_id, protocol_id):
+            return None
+        groups = self.federation.given_groups(sql, token.user_id, idp_id, self.db.clock.now())
+        return Federated(idp_id, protocol_id, list(groups))
 
     def _grant_trust(self, text: str, token: Token, user: User, trust_id: str) -> Granted | None:
         """A trust carries while both users are there and its first trustor still has every role that it hands on."""

@@ -12,7 +12,7 @@ from skyloom.identity.passwords import Passwords
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.records import Records
 
-USERS, GROUPS, GRANTS = Records(resources.USER), Records(resources.GROUP), Grants()
+USERS, GROUPS = Records(resources.USER), Records(resources.GROUP)
 """Shared by all, for their statements are built here and every sign-in asks one of them."""
 BY_NAME = (Sort("name"), Sort("id"))
 Row = Mapping[str, Any]
@@ -25,6 +25,7 @@ class SqlDirectory:
         self.db = db
         self.domain_id = domain_id
         self.passwords = passwords
+        self._grants = Grants(db.clock)
 
     def get_user(self, user_id: str) -> DirectoryUser | None:
         return self._get(USERS, user_id, _user)
@@ -45,13 +46,13 @@ class SqlDirectory:
         return self._list(GROUPS, wanted, _group)
 
     def groups_of(self, user_id: str) -> list[DirectoryGroup]:
-        return self._these(GROUPS, GRANTS.groups(self.db.read(), user_id), _group)
+        return self._these(GROUPS, self._grants.groups(self.db.read(), user_id), _group)
 
     def members_of(self, group_id: str) -> list[DirectoryUser]:
-        return self._these(USERS, GRANTS.members(self.db.read(), group_id), _user)
+        return self._these(USERS, self._grants.members(self.db.read(), group_id), _user)
 
     def is_member(self, user_id: str, group_id: str) -> bool:
-        return GRANTS.is_member(self.db.read(), user_id, group_id)
+        return self._grants.is_member(self.db.read(), user_id, group_id)
 
     def verify_password(self, user_id: str, password: str) -> bool:
         """Takes as long for a user who is not there: the time tells nobody who exists.

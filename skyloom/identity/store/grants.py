@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, null, or_, select, union_all
 
-from skyloom.db import Sql
+from skyloom.clock import Clock
+from skyloom.db import Sql, Timestamp
 from skyloom.db.batches import AT_ONCE, batched
 from skyloom.identity.model import Grant
-from skyloom.identity.tables import assignment, group, implied_role, membership, project, project_tag, role, user
+from skyloom.identity.tables import (
+    assignment,
+    federated_membership,
+    group,
+    implied_role,
+    membership,
+    project,
+    project_tag,
+    role,
+    user,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +42,25 @@ KEY = [column == bindparam(f"k_{column.name}") for column in assignment.primary_
 GET = select(assignment.c.role_id).where(and_(*KEY))
 REMOVE = delete(assignment).where(and_(*KEY))
 ADD = insert(assignment)
-MEMBERS = select(membership.c.user_id).where(membership.c.group_id == bindparam("g"))
-GROUPS = select(membership.c.group_id).where(membership.c.user_id == bindparam("u"))
-IS_MEMBER = MEMBERS.where(membership.c.user_id == bindparam("u"))
+# by an administrator for good, and by identity providers for a time
+memberships = union_all(
+    select(membership.c.user_id, membership.c.group_id, null().cast(Timestamp).label("expires_at")),
+    select(federated_membership.c.user_id, federated_membership.c.group_id, federated_membership.c.expires_at).where(
+        federated_membership.c.expires_at > bindparam("now")
+    ),
+).subquery()
+MEMBERS = select(memberships.c.user_id).where(memberships.c.group_id == bindparam("g"))
+GROUPS = select(memberships.c.group_id, memberships.c.expires_at).where(memberships.c.user_id == bindparam("u"))
+IS_MEMBER = MEMBERS.where(memberships.c.user_id == bindparam("u"))
+JOINED = select(membership.c.user_id).where(
+    membership.c.group_id == bindparam("g"), membership.c.user_id == bindparam("u")
+)
 
 
 class Grants:
+    def __init__(self, clock: Clock | None = None):
+        self.clock = clock or Clock()
+
     def has(self, sql: Sql, grant: Grant) -> bool:
         return sql.execute(GET, _key(grant)).first() is not None
 
@@ -82,9 +107,9 @@ class Grants:
     def members_of(self, sql: Sql, group_ids: Sequence[str]) -> dict[str, list[str]]:
         """User ids by group."""
         found: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
+        statement = select(memberships.c.group_id, memberships.c.user_id).distinct().order_by(memberships.c.user_id)
         for some in batched(group_ids):
-            statement = select(membership).where(membership.c.group_id.in_(some)).order_by(membership.c.user_id)
-            for row in sql.execute(statement):
+            for row in sql.execute(statement.where(memberships.c.group_id.in_(some)), {"now": self.clock.now()}):
                 found[row.group_id].append(row.user_id)
         return found
 
@@ -98,21 +123,32 @@ class Grants:
     # -- groups
 
     def members(self, sql: Sql, group_id: str) -> list[str]:
-        return list(sql.execute(MEMBERS, {"g": group_id}).scalars())
+        return list(dict.fromkeys(sql.execute(MEMBERS, {"g": group_id, "now": self.clock.now()}).scalars()))
 
     def groups(self, sql: Sql, user_id: str) -> list[str]:
-        return list(sql.execute(GROUPS, {"u": user_id}).scalars())
+        return list(self.groups_until(sql, user_id))
+
+    def groups_until(self, sql: Sql, user_id: str) -> dict[str, datetime | None]:
+        """The user's groups, and when each membership ends; None: never."""
+        found: dict[str, datetime | None] = {}
+        for row in sql.execute(GROUPS, {"u": user_id, "now": self.clock.now()}):
+            known, end = found.get(row.group_id, row.expires_at), row.expires_at
+            found[row.group_id] = None if known is None or end is None else max(known, end)
+        return found
 
     def is_member(self, sql: Sql, user_id: str, group_id: str) -> bool:
-        return sql.execute(IS_MEMBER, {"g": group_id, "u": user_id}).first() is not None
+        found = sql.execute(IS_MEMBER, {"g": group_id, "u": user_id, "now": self.clock.now()})
+        return found.first() is not None
 
     def join(self, sql: Sql, user_id: str, group_id: str) -> None:
-        if not self.is_member(sql, user_id, group_id):
+        if sql.execute(JOINED, {"g": group_id, "u": user_id}).first() is None:
             sql.execute(insert(membership), {"user_id": user_id, "group_id": group_id})
 
     def leave(self, sql: Sql, user_id: str, group_id: str) -> bool:
-        gone = delete(membership).where(membership.c.user_id == user_id, membership.c.group_id == group_id)
-        return sql.execute(gone).rowcount > 0
+        was_member = self.is_member(sql, user_id, group_id)
+        for table in (membership, federated_membership):
+            sql.execute(delete(table).where(table.c.user_id == user_id, table.c.group_id == group_id))
+        return was_member
 
     # -- implied roles
 

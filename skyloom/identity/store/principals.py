@@ -1,17 +1,32 @@
 """What authentication reads: users, scopes, the roles that count in a scope. Every statement is built once."""
 
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
+from skyloom.clock import Clock
 from skyloom.db import Reader, Sql
 from skyloom.db.batches import batched
 from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
+    federated_membership,
     identity_change,
     identity_generation,
     implied_role,
@@ -24,6 +39,11 @@ from skyloom.identity.tables import (
 )
 
 domain = project.alias("domain")
+GROUPS_UNTIL = (
+    select(func.min(federated_membership.c.expires_at))
+    .where(federated_membership.c.user_id == user.c.id, federated_membership.c.expires_at > bindparam("now"))
+    .scalar_subquery()
+)
 USER_COLUMNS = select(
     user.c.id,
     user.c.domain_id,
@@ -36,12 +56,15 @@ USER_COLUMNS = select(
     user.c.password_expires_at,
     user.c.tokens_not_before,
     user.c.options,
+    user.c.is_federated,
+    GROUPS_UNTIL.label("groups_until"),
 ).join(domain, domain.c.id == user.c.domain_id)
 USER_BY_ID = USER_COLUMNS.where(user.c.id == bindparam("user_id"))
 # A domain's own row has no domain, so its name is found by the key of (domain_id, name).
 IN_DOMAIN_NAMED = and_(domain.c.domain_id == "", domain.c.name == bindparam("domain"))
-USER_BY_NAME = USER_COLUMNS.where(user.c.name == bindparam("name"), user.c.domain_id == bindparam("domain"))
-USER_BY_NAMES = USER_COLUMNS.where(user.c.name == bindparam("name"), IN_DOMAIN_NAMED)
+USER_NAMED = USER_COLUMNS.where(user.c.name == bindparam("name"), user.c.is_federated.is_(False))
+USER_BY_NAME = USER_NAMED.where(user.c.domain_id == bindparam("domain"))
+USER_BY_NAMES = USER_NAMED.where(IN_DOMAIN_NAMED)
 PROJECT_COLUMNS = select(
     project, domain.c.name.label("domain_name"), domain.c.enabled.label("domain_enabled")
 ).outerjoin(domain, domain.c.id == project.c.domain_id)
@@ -61,7 +84,13 @@ ACTOR = or_(
     and_(
         assignment.c.actor_kind == "group",
         assignment.c.actor_id.in_(
-            select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+            union_all(
+                select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+                select(federated_membership.c.group_id).where(
+                    federated_membership.c.user_id == bindparam("user_id"),
+                    federated_membership.c.expires_at > bindparam("now"),
+                ),
+            )
         ),
     ),
 )
@@ -90,12 +119,19 @@ ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TAR
 ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
 ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
 
+# the roles that count: those of the cloud, and a domain's own that imply one, however far
+counting = select(role.c.id).where(role.c.domain_id == "").cte(recursive=True)
+counting = counting.union(
+    select(implied_role.c.prior_role_id).join(counting, implied_role.c.implied_role_id == counting.c.id)
+)
+COUNTS = assignment.c.role_id.in_(select(counting.c.id))
+
 # everything below the projects and domains where the user has an inherited role (a top project's parent is its domain)
-seeds = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(True))
+seeds = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(True))
 below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive=True)
 child = project.alias("child")
 below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
-DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
+DIRECT = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(False))
 PROJECT_IDS_OF_USER = DIRECT.where(assignment.c.target_kind == "project").union(select(below.c.id))
 PROJECTS_BY_ID = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(False), project.c.id.in_(bindparam("ids", expanding=True))
@@ -140,12 +176,16 @@ COMPARISONS |= {"lte": operator.le, "gte": operator.ge, "neq": operator.ne}
 
 
 class Principals:
+    def __init__(self, clock: Clock | None = None):
+        self.clock = clock or Clock()
+
     def user(self, sql: Sql, user_id: str) -> User | None:
-        return _user(sql.execute(USER_BY_ID, {"user_id": user_id}).first())
+        return _user(sql.execute(USER_BY_ID, {"user_id": user_id, "now": self.clock.now()}).first())
 
     def user_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> User | None:
         statement = USER_BY_NAMES if domain_id is None else USER_BY_NAME
-        return _user(sql.execute(statement, {"name": name, "domain": domain_id or domain_name}).first())
+        found = {"name": name, "domain": domain_id or domain_name, "now": self.clock.now()}
+        return _user(sql.execute(statement, found).first())
 
     def project(self, sql: Sql, project_id: str) -> Project | None:
         """The project or domain of that id."""
@@ -163,28 +203,30 @@ class Principals:
         return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())
 
     def roles_on_project(self, sql: Sql, user_id: str, project_id: str) -> list[Role]:
-        return _roles(sql, ROLES_ON_PROJECT, user_id, "project", project_id)
+        return self._roles(sql, ROLES_ON_PROJECT, user_id, "project", project_id)
 
     def roles_on_domain(self, sql: Sql, user_id: str, domain_id: str) -> list[Role]:
-        return _roles(sql, ROLES_ON_TARGET, user_id, "domain", domain_id)
+        return self._roles(sql, ROLES_ON_TARGET, user_id, "domain", domain_id)
 
     def roles_on_system(self, sql: Sql, user_id: str) -> list[Role]:
-        return _roles(sql, ROLES_ON_TARGET, user_id, "system", SYSTEM_ID)
+        return self._roles(sql, ROLES_ON_TARGET, user_id, "system", SYSTEM_ID)
 
     def roles(self, sql: Sql, role_ids: Sequence[str]) -> list[Role]:
         """These roles and those they imply."""
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
-    def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
-        """By name. In two steps, for an engine that cannot guess how few projects these are reads all there are."""
-        found: list[Project] = []
-        for ids in batched(sql.execute(PROJECT_IDS_OF_USER, {"user_id": user_id}).scalars()):
-            rows = sql.execute(PROJECTS_BY_ID, {"ids": ids})
-            found += [p for row in rows if (p := _project(row)) and p.enabled]
+    def projects_of(self, sql: Sql, user_id: str, also_disabled: bool = False) -> list[Project]:
+        """Those on which the user has a role, by name.
+
+        In two steps, for an engine that cannot guess how few projects these are reads all there are.
+        """
+        asked, found = {"user_id": user_id, "now": self.clock.now()}, list[Project]()
+        for ids in batched(sql.execute(PROJECT_IDS_OF_USER, asked).scalars()):
+            found += _projects(sql.execute(PROJECTS_BY_ID, {"ids": ids}), also_disabled)
         return sorted(found, key=operator.attrgetter("name"))
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return [p for row in sql.execute(DOMAINS_OF_USER, {"user_id": user_id}) if (p := _project(row)) and p.enabled]
+        return _projects(sql.execute(DOMAINS_OF_USER, {"user_id": user_id, "now": self.clock.now()}))
 
     def parents(self, sql: Sql, project_id: str) -> list[str]:
         """Ids of the projects above, the nearest first; the domain at the root is not one of them."""
@@ -239,6 +281,10 @@ class Principals:
     def add_signing_key(self, sql: Sql, sealed_key: bytes, now: datetime) -> None:
         sql.execute(insert(signing_key), {"sealed_key": sealed_key, "created_at": now})
 
+    def _roles(self, sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
+        found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}
+        return [Role(row.id, row.name) for row in sql.execute(statement, found)]
+
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
     """Of the users whose password expires before, at or after `end`; `comparison` is one of COMPARISONS."""
@@ -246,13 +292,13 @@ def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
     return found
 
 
-def _roles(sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
-    found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id}
-    return [Role(row.id, row.name) for row in sql.execute(statement, found)]
-
-
 def _user(row: Row[Any] | None) -> User | None:
     return None if row is None else User(**row._mapping)
+
+
+def _projects(rows: Iterable[Row[Any]], also_disabled: bool = False) -> list[Project]:
+    found = map(_project, rows)
+    return [place for place in found if place and (place.enabled or also_disabled)]
 
 
 def _project(row: Row[Any] | None) -> Project | None:

@@ -174,5 +174,5 @@ def test_the_catalog_shows_a_new_endpoint_at_once(cloud: Cloud, other: IdentityS
     service = cloud.ok("POST", "/services", cloud.root, {"service": {"type": "dns", "name": "designate"}})["service"]
     endpoint = {"service_id": service["id"], "interface": "public", "url": "https://dns.test"}
     cloud.ok("POST", "/endpoints", cloud.root, {"endpoint": endpoint})
-    after = other.catalog_of(other.sessions.granted(granted.text))
+    after = other.catalog_of(other.sessions.granted(granted.text))[0]
     assert b"dns.test" in after and b"dns.test" not in before

@@ -161,6 +161,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "name", name=op.f("uq_keypair_user_id_name")),
     )
     op.create_table(
+        "mapping",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("schema_version", sa.String(length=5), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mapping")),
+    )
+    op.create_table(
         "network",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -349,6 +356,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service")),
     )
     op.create_table(
+        "service_provider",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("auth_url", sa.Text(), nullable=False),
+        sa.Column("sp_url", sa.Text(), nullable=False),
+        sa.Column("relay_state_prefix", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_service_provider")),
+    )
+    op.create_table(
         "signing_key",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
@@ -430,6 +447,12 @@ def upgrade() -> None:
             postgresql_where=sa.text("ended_at IS NULL AND interrupt != 'preempt'"),
         )
 
+    op.create_table(
+        "used_once",
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_used_once")),
+    )
     op.create_table(
         "allocation",
         sa.Column("consumer_id", sa.String(length=36), nullable=False),
@@ -517,6 +540,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("public_id", name=op.f("pk_id_mapping")),
         sa.UniqueConstraint("domain_id", "kind", "local_id", name=op.f("uq_id_mapping_domain_id_kind_local_id")),
     )
+    op.create_table(
+        "identity_provider",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("domain_id", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("authorization_ttl", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["domain_id"], ["project.id"], name=op.f("fk_identity_provider_domain_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_provider")),
+    )
+    with op.batch_alter_table("identity_provider", schema=None) as batch_op:
+        batch_op.create_index("ix_identity_provider_domain_id", ["domain_id"], unique=False)
+
     op.create_table(
         "image_member",
         sa.Column("image_id", sa.String(length=36), nullable=False),
@@ -771,13 +809,21 @@ def upgrade() -> None:
         sa.Column("password_expires_at", sa.BigInteger(), nullable=True),
         sa.Column("tokens_not_before", sa.BigInteger(), nullable=True),
         sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("is_federated", sa.Boolean(), nullable=False),
         sa.Column("extra", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["domain_id"], ["project.id"], name=op.f("fk_user_domain_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
-        sa.UniqueConstraint("domain_id", "name", name=op.f("uq_user_domain_id_name")),
     )
     with op.batch_alter_table("user", schema=None) as batch_op:
+        batch_op.create_index("ix_user_domain_id", ["domain_id", "name", "id"], unique=False)
         batch_op.create_index("ix_user_name", ["name", "id"], unique=False)
+        batch_op.create_index(
+            "ux_user_domain_id_name",
+            ["domain_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("is_federated = 0"),
+            postgresql_where=sa.text("NOT is_federated"),
+        )
 
     op.create_table(
         "access_rule",
@@ -828,6 +874,41 @@ def upgrade() -> None:
         batch_op.create_index("ix_credential_user_id", ["user_id"], unique=False)
 
     op.create_table(
+        "federated_membership",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["group.id"], name=op.f("fk_federated_membership_group_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["idp_id"], ["identity_provider.id"], name=op.f("fk_federated_membership_idp_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_federated_membership_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "group_id", "idp_id", name=op.f("pk_federated_membership")),
+    )
+    with op.batch_alter_table("federated_membership", schema=None) as batch_op:
+        batch_op.create_index("ix_federated_membership_group_id", ["group_id"], unique=False)
+        batch_op.create_index("ix_federated_membership_idp_id", ["idp_id"], unique=False)
+
+    op.create_table(
+        "federation_protocol",
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("mapping_id", sa.String(length=64), nullable=False),
+        sa.Column("remote_id_attribute", sa.String(length=255), nullable=True),
+        sa.Column("driver", sa.String(length=64), nullable=True),
+        sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("sealed_secrets", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["idp_id"], ["identity_provider.id"], name=op.f("fk_federation_protocol_idp_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("idp_id", "id", name=op.f("pk_federation_protocol")),
+    )
+    op.create_table(
         "ip_allocation",
         sa.Column("subnet_id", sa.String(length=36), nullable=False),
         sa.Column("ip_address", sa.String(length=64), nullable=False),
@@ -859,6 +940,32 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index("ix_membership_group_id", ["group_id"], unique=False)
+
+    op.create_table(
+        "policy_association",
+        sa.Column("place", sa.String(length=400), nullable=False),
+        sa.Column("policy_id", sa.String(length=64), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=64), nullable=True),
+        sa.Column("service_id", sa.String(length=64), nullable=True),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["endpoint.id"], name=op.f("fk_policy_association_endpoint_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["policy_id"], ["policy.id"], name=op.f("fk_policy_association_policy_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["region_id"], ["region.id"], name=op.f("fk_policy_association_region_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["service_id"], ["service.id"], name=op.f("fk_policy_association_service_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_policy_association")),
+    )
+    with op.batch_alter_table("policy_association", schema=None) as batch_op:
+        batch_op.create_index("ix_policy_association_endpoint_id", ["endpoint_id"], unique=False)
+        batch_op.create_index("ix_policy_association_policy_id", ["policy_id"], unique=False)
+        batch_op.create_index("ix_policy_association_service_id", ["service_id"], unique=False)
 
     op.create_table(
         "port_security_group",
@@ -894,6 +1001,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "endpoint_id", name=op.f("pk_project_endpoint")),
     )
+    op.create_table(
+        "remote_id",
+        sa.Column("remote_id", sa.String(length=255), nullable=False),
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["idp_id"], ["identity_provider.id"], name=op.f("fk_remote_id_idp_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("remote_id", name=op.f("pk_remote_id")),
+    )
+    with op.batch_alter_table("remote_id", schema=None) as batch_op:
+        batch_op.create_index("ix_remote_id_idp_id", ["idp_id"], unique=False)
+
     op.create_table(
         "router",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -968,6 +1087,24 @@ def upgrade() -> None:
             "application_credential_id", "access_rule_id", name=op.f("pk_application_credential_access_rule")
         ),
     )
+    op.create_table(
+        "federated_user",
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("protocol_id", sa.String(length=64), nullable=False),
+        sa.Column("unique_id", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["idp_id", "protocol_id"],
+            ["federation_protocol.idp_id", "federation_protocol.id"],
+            name=op.f("fk_federated_user_idp_id_protocol_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_federated_user_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("idp_id", "protocol_id", "unique_id", name=op.f("pk_federated_user")),
+    )
+    with op.batch_alter_table("federated_user", schema=None) as batch_op:
+        batch_op.create_index("ix_federated_user_user_id", ["user_id"], unique=False)
+
     op.create_table(
         "floatingip",
         sa.Column("id", sa.String(length=36), nullable=False),

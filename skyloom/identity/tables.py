@@ -395,6 +395,14 @@ identity_change = Table(
     Column("generation", Integer, primary_key=True),
     Column("thing", ID, primary_key=True),
 )
+saml_key = Table(
+    "saml_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
 identity_generation = Table(
     "identity_generation",
     metadata,

@@ -3,6 +3,7 @@
 from skyloom.errors import OverLimit
 from skyloom.identity import resources
 from skyloom.identity.api import (
+    bursting,
     delegations,
     discovery,
     domain_configs,
@@ -57,6 +58,7 @@ ROUTES: list[Route] = [
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,
+    *bursting.ROUTES,
 ]
 
 

@@ -11,14 +11,9 @@ def not_built(ctx: Ctx, *body: Any, **at: str) -> Any:
     raise NotBuilt(f"{ctx.request.method} {ctx.request.path} is part of the Identity API and not answered here yet.")
 
 
-FEDERATION = "/v3/OS-FEDERATION"
 OAUTH1 = "/v3/OS-OAUTH1"
 ACCESS_TOKENS = "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
 CALLS = {
-    # federation
-    f"{FEDERATION}/saml2/metadata": {"GET": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2": {"POST": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2/ecp": {"POST": PUBLIC},
     # OAuth
     f"{OAUTH1}/request_token": {"POST": PUBLIC},
     f"{OAUTH1}/access_token": {"POST": PUBLIC},

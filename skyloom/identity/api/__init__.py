@@ -3,6 +3,7 @@
 from skyloom.errors import OverLimit
 from skyloom.identity import resources
 from skyloom.identity.api import (
+    bursting,
     delegations,
     discovery,
     domain_configs,
@@ -40,7 +41,7 @@ PLAIN = (
     Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
     Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
     Plain(resources.LIMIT, methods="GET PATCH DELETE"),
-    federation.IDENTITY_PROVIDER,
+    federation.IdentityProviders(resources.IDENTITY_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
     Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
     Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
@@ -61,6 +62,7 @@ ROUTES: list[Route] = [
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,
+    *bursting.ROUTES,
 ]
 
 

@@ -11,12 +11,7 @@ def not_built(ctx: Ctx, *body: Any, **at: str) -> Any:
     raise NotBuilt(f"{ctx.request.method} {ctx.request.path} is part of the Identity API and not answered here yet.")
 
 
-FEDERATION = "/v3/OS-FEDERATION"
 CALLS = {
-    # federation
-    f"{FEDERATION}/saml2/metadata": {"GET": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2": {"POST": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2/ecp": {"POST": PUBLIC},
     # OAuth
     "/v3/OS-OAUTH2/token": {"POST": PUBLIC},
 }

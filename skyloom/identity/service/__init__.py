@@ -6,12 +6,13 @@ from skyloom.access import SYSTEM, Caller, Policy
 from skyloom.access.vault import Vault
 from skyloom.db import Database
 from skyloom.identity.drivers.contract import OpenDirectory
-from skyloom.identity.drivers.federation_contract import OpenFederation
+from skyloom.identity.drivers.federation_contract import OpenFederation, OpenSamlProvider
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.application_credentials import ApplicationCredentials
 from skyloom.identity.service.assignments import Assignments
 from skyloom.identity.service.auth import AuthService
 from skyloom.identity.service.bootstrap import Bootstrap
+from skyloom.identity.service.bursting import Bursting
 from skyloom.identity.service.catalog import Catalog, Endpoints, Policies, Services
 from skyloom.identity.service.credentials import Consumers, Credentials
 from skyloom.identity.service.directories import Directories
@@ -21,6 +22,7 @@ from skyloom.identity.service.endpoint_filter import EndpointFilter
 from skyloom.identity.service.endpoint_policies import EndpointPolicies
 from skyloom.identity.service.federation import Federation
 from skyloom.identity.service.federation_protocols import Protocols
+from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
@@ -28,6 +30,7 @@ from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.revocations import RevocationEvents
+from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.service.trusts import Trusts
 from skyloom.identity.settings import IdentitySettings
@@ -55,6 +58,7 @@ class IdentityService:
         public_url: str,
         open_directory: OpenDirectory | None = None,
         open_federation: OpenFederation | None = None,
+        open_saml_provider: OpenSamlProvider | None = None,
     ):
         token_life = timedelta(seconds=settings.token_life_s + settings.expired_window_s)
         ground = Ground(db, policy, Principals(db.clock), Revocations(), token_life, settings.list_limit)
@@ -68,14 +72,15 @@ class IdentityService:
         self.domains = Domains(ground, grants)
         self.projects = Projects(ground, grants, self.domains, DEPTHS[settings.enforcement_model])
         self.directories = Directories(ground, vault, self.passwords, open_directory, settings.directory_life_s)
-        self.users = Users(ground, grants, self.directories, self.passwords, settings)
+        self.users = Users(ground, grants, self.directories, federation, self.passwords, settings)
         self.groups = Groups(ground, grants, self.directories)
         self.roles = Roles(ground, grants)
         self.services = Services(ground)
         self.endpoints = Endpoints(ground, catalog, self.services, public_url)
         self.regions = self.endpoints.regions
         self.policies = Policies(ground)
-        self.catalog = Catalog(ground, catalog, federation, public_url)
+        self.freshness = Freshness(db, ground.principals)
+        self.catalog = Catalog(ground, catalog, federation, self.freshness, public_url)
         self.endpoint_filter = EndpointFilter(ground, catalog, self.endpoints, self.projects)
         self.endpoint_groups = self.endpoint_filter.groups
         self.endpoint_policies = EndpointPolicies(ground, EndpointPolicyStore(), self.policies, self.endpoints)
@@ -90,7 +95,9 @@ class IdentityService:
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
         oauth = OAuthStore()
         self.oauth1 = OAuth1(ground, oauth, self.consumers, self.roles, vault, settings)
-        self.sessions = Sessions(ground, delegations, self.directories, federation, oauth, vault, settings)
+        self.sessions = Sessions(
+            ground, delegations, self.directories, federation, oauth, self.freshness, vault, settings
+        )
         self.auth = AuthService(
             ground,
             self.sessions,
@@ -104,8 +111,12 @@ class IdentityService:
         self.identity_providers = IdentityProviders(ground, federation)
         self.mappings = Mappings(ground, federation)
         self.service_providers = ServiceProviders(ground, federation)
-        self.protocols = Protocols(ground, self.identity_providers, federation, vault)
+        self.protocols = Protocols(ground, self.identity_providers, federation, vault, open_federation)
+        self.saml_keys = SamlKeys(db, vault)
         self.federation = Federation(ground, grants, self.protocols, self.auth, settings, open_federation)
+        self.bursting = Bursting(
+            ground, self.sessions, self.service_providers, self.saml_keys, settings, public_url, open_saml_provider
+        )
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
         self.trusts = Trusts(ground, delegations, self.sessions, self.users, self.roles, settings)
 
@@ -118,11 +129,9 @@ class IdentityService:
 
     def catalog_of(self, granted: Granted) -> tuple[bytes, bytes]:
         """The catalog that the token shows, and the service providers (nothing where there are none), as JSON."""
-        generation = granted.generation
-        if generation < 0:
-            generation = self.principals.generation(self.db.read())
-        project_id = granted.project.id if granted.project else None
-        return self.catalog.json(project_id, generation), self.catalog.service_providers(generation)
+        if granted.generation < 0:
+            self.freshness.generation()
+        return self.catalog.json(granted.project.id if granted.project else None), self.catalog.service_providers()
 
     def bootstrap(self, seed: Bootstrap) -> None:
         """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists.
@@ -131,4 +140,5 @@ class IdentityService:
         """
         self.limits.check_tree()
         self.sessions.ensure_signing_key()
+        self.saml_keys.ensure()
         seed.sow(self.db, SYSTEM, self.passwords)

@@ -44,12 +44,12 @@ class GrantService:
     def create(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "create", grant)
         self.directories.look(grant.actor_id, 0)
-        with self._begin(caller, _action("create", grant), grant.role_id) as tx:
+        with self._begin(caller, _action("create", grant), grant.role_id, _whose(grant)) as tx:
             self.grants.add(tx, grant)
 
     def revoke(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "revoke", grant)
-        with self._begin(caller, _action("revoke", grant), grant.role_id) as tx:
+        with self._begin(caller, _action("revoke", grant), grant.role_id, _whose(grant)) as tx:
             if not self.grants.remove(tx, grant):
                 raise _not_assigned(grant)
             is_group = grant.actor_kind == "group"
@@ -98,12 +98,12 @@ class GrantService:
 
     def join(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._change_membership(caller, "identity:add_user_to_group", user_id, group_id)
-        with self._begin(caller, "identity:add_user_to_group", group_id) as tx:
+        with self._begin(caller, "identity:add_user_to_group", group_id, (user_id,)) as tx:
             self.grants.join(tx, user_id, group_id)
 
     def leave(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._change_membership(caller, "identity:remove_user_from_group", user_id, group_id)
-        with self._begin(caller, "identity:remove_user_from_group", group_id) as tx:
+        with self._begin(caller, "identity:remove_user_from_group", group_id, (user_id,)) as tx:
             if not self.grants.leave(tx, user_id, group_id):
                 raise NoSuch("user", f"{user_id} in group {group_id}")
             self.ground.revoke(tx, {"user_id": user_id})
@@ -209,12 +209,17 @@ class GrantService:
             found.setdefault(prior, []).append(roles[implied])
         return [(roles[prior], implied) for prior, implied in found.items()]
 
-    def _begin(self, caller: Caller, action: str, noun_id: str) -> Any:
-        return self.ground.change(caller, action, "group" if action.endswith("group") else "role", noun_id)
+    def _begin(self, caller: Caller, action: str, noun_id: str, things: Sequence[str] | None = None) -> Any:
+        return self.ground.change(caller, action, "group" if action.endswith("group") else "role", noun_id, things)
 
 
 def _of_own_domain(caller: Caller, records: Sequence[Record]) -> Sequence[Record]:
     return [record for record in records if caller.domain_id in (None, record["domain_id"])]
+
+
+def _whose(grant: Grant) -> Sequence[str] | None:
+    """Whose tokens a grant changes; those of a group may be anybody's."""
+    return (grant.actor_id,) if grant.actor_kind == "user" else None
 
 
 def _action(verb: str, grant: Grant) -> str:

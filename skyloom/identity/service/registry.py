@@ -1,7 +1,7 @@
 """The verbs of a plain resource: authorise, check, one transaction. What a noun needs more stands in a subclass."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,6 +13,7 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity.errors import AttributeInvalid, Immutable, NoSuch
 from skyloom.identity.model import Match, Record
 from skyloom.identity.resources import Resource
+from skyloom.identity.service.freshness import things_of
 from skyloom.identity.store.principals import Principals
 from skyloom.identity.store.records import Records
 from skyloom.identity.store.revocations import Revocations
@@ -37,14 +38,16 @@ class Ground:
     list_limit: int | None = None
 
     @contextmanager
-    def change(self, caller: Caller, action: str, noun: str, noun_id: str) -> Iterator[Tx]:
-        """A write: with its audit entry, and the word that cached tokens are stale.
+    def change(
+        self, caller: Caller, action: str, noun: str, noun_id: str, things: Collection[str] | None = None
+    ) -> Iterator[Tx]:
+        """A write: with its audit entry, and the word that what was cached of `things` is stale (see freshness).
 
         That word comes first, for it locks its row: one change of identity data after the other, so that what one
         checks no other undoes before it commits.
         """
         with self.db.begin(caller) as tx:
-            self.principals.bump(tx)
+            self.principals.bump(tx, things_of(action, noun_id) if things is None else things)
             yield tx
             tx.record(action, noun, noun_id)
 

@@ -53,7 +53,7 @@ class SamlFederation:
         self.options = options
         self.seal = seal
         self.clock = clock
-        self.provider = SamlServiceProvider(pair, clock)
+        self.provider = SamlServiceProvider(pair, clock, options.allows_sha1, options.needs_audience)
         try:
             self._peer()
         except Refused as error:

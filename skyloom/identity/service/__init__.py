@@ -61,7 +61,7 @@ class IdentityService:
         self.domains = Domains(ground, grants)
         self.projects = Projects(ground, grants, self.domains)
         self.directories = Directories(ground, vault, self.passwords, open_directory, settings.directory_life_s)
-        self.users = Users(ground, grants, self.directories, self.passwords, settings)
+        self.users = Users(ground, grants, self.directories, federation, self.passwords, settings)
         self.groups = Groups(ground, grants, self.directories)
         self.roles = Roles(ground, grants)
         self.services = Services(ground)

@@ -89,6 +89,7 @@ class AuthService:
             "token": self._prove_token,
             "totp": self._prove_totp,
             "application_credential": self._prove_application_credential,
+            "mapped": self._prove_mapped,
         }
 
     def issue(self, caller: Caller, request: AuthRequest) -> Granted:
@@ -192,11 +193,22 @@ class AuthService:
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
         if identity.token is None:
             raise AuthenticationFailed()
-        granted = self.sessions.granted(identity.token.id)
+        self._take_token("token", self.sessions.granted(identity.token.id), proven)
+
+    def _prove_mapped(self, identity: Identity, proven: _Proven) -> None:
+        """The older way to a scope: the unscoped token of a federated user."""
+        if identity.mapped is None:
+            raise AuthenticationFailed()
+        granted = self.sessions.granted(identity.mapped.id)
+        if granted.federated is None:
+            raise AuthenticationFailed()
+        self._take_token("mapped", granted, proven)
+
+    def _take_token(self, method: str, granted: Granted, proven: _Proven) -> None:
         token = granted.token
         if token.is_delegated:
             raise NotOfToken("A token got by an application credential or a trust cannot be exchanged for another one.")
-        proven.settle(granted.user, "token", *token.method_names)
+        proven.settle(granted.user, method, *token.method_names)
         proven.chain = token.audit_ids[-1]
         proven.end(token.expires_at)
         proven.identity_provider_id, proven.protocol_id = token.identity_provider_id, token.protocol_id

@@ -127,6 +127,31 @@ class Assignment:
     prior_role_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyPlace:
+    """What a policy is associated with: an endpoint, a service, or a service in a region and the regions below."""
+
+    endpoint_id: str | None = None
+    service_id: str | None = None
+    region_id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """As the names of policy actions have it."""
+        if self.endpoint_id is not None:
+            return "endpoint"
+        return "service" if self.region_id is None else "region_and_service"
+
+    @property
+    def key(self) -> str:
+        """One text for each place, where a unique key could not hold nulls."""
+        named = [f"{name.removesuffix('_id')} {value}" for name, value in self.columns().items() if value is not None]
+        return " in ".join(named)
+
+    def columns(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
 Record = dict[str, Any]
 """A resource of the plain kind (region, service, ...), by the attribute names of the API."""
 

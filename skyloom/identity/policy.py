@@ -74,7 +74,7 @@ AUTHENTICATION = {
     "identity:validate_token": f"{READ} or rule:service_role or rule:token_subject",
     "identity:revoke_token": f"{ADMIN} or rule:token_subject",
     **_all(SERVICE, "ec2tokens_validate", "s3tokens_validate"),
-    **_cloud(_all(SERVICE, "revocation_list", "list_revoke_events")),
+    **_cloud(_all(SERVICE, "list_revoke_events")),
 }
 DIRECTORY = {
     **_cloud(_verbs("domain")),

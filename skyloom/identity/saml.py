@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from typing import Literal
+
+ContactType = Literal["technical", "support", "administrative", "billing", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,6 @@ class Organization:
     url: str
 
 
-class ContactType(StrEnum):
-    TECHNICAL = "technical"
-    SUPPORT = "support"
-    ADMINISTRATIVE = "administrative"
-    BILLING = "billing"
-    OTHER = "other"
-
-
 @dataclass(frozen=True, slots=True)
 class Contact:
     company: str = ""
@@ -44,7 +38,7 @@ class Contact:
     surname: str = ""
     email: str = ""
     telephone: str = ""
-    type: ContactType = ContactType.OTHER
+    type: ContactType = "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,18 @@ policy = Table(
     Column("blob", Json, nullable=False),
     Column("extra", Json, nullable=False),
 )
+policy_association = Table(
+    "policy_association",
+    metadata,
+    Column("place", String(400), primary_key=True),
+    Column("policy_id", ID, ForeignKey("policy.id", ondelete="CASCADE"), nullable=False),
+    Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE")),
+    Column("service_id", ID, ForeignKey("service.id", ondelete="CASCADE")),
+    Column("region_id", String(255), ForeignKey("region.id", ondelete="CASCADE")),
+    Index("ix_policy_association_policy_id", "policy_id"),
+    Index("ix_policy_association_endpoint_id", "endpoint_id"),
+    Index("ix_policy_association_service_id", "service_id"),
+)
 credential = Table(
     "credential",
     metadata,
@@ -381,6 +393,12 @@ saml_key = Table(
     Column("sealed_key", LargeBinary, nullable=False),
     Column("certificate", Text, nullable=False),
     Column("created_at", Timestamp, nullable=False),
+)
+identity_change = Table(
+    "identity_change",
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("thing", ID, primary_key=True),
 )
 identity_generation = Table(
     "identity_generation",

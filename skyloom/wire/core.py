@@ -32,6 +32,7 @@ from skyloom.placement import PlacementService
 from skyloom.web.app import Application
 from skyloom.web.http import Request
 from skyloom.web.routes import Api
+from skyloom.wire.configuration import configuration
 from skyloom.wire.machine import HOST, Machine
 from skyloom.work import Loop, Work, Worker
 
@@ -57,9 +58,7 @@ class Core:
         self.machine = machine
         self.policy = Policy([identity.RULES, image.RULES, NETWORK_RULES, COMPUTE_RULES])
         self.work = Work(db)
-        settings = identity.IdentitySettings(
-            password_cost=plan.password_cost, trusted_dashboards=tuple(plan.trusted_dashboards)
-        )
+        settings = configuration(home, plan).identity
         vault = Vault.at(home.folder / "secret.key")
         self.identity = identity.IdentityService(
             db,

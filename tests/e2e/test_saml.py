@@ -57,7 +57,9 @@ class Joined:
 
 @pytest.fixture(scope="module")
 def joined(clouds: Callable[..., WholeCloud], run_folder: Path) -> Iterator[Joined]:
-    cloud = clouds("school", *SIMULATED, "--trusted-dashboard", DASHBOARD)
+    settings = run_folder / "school.toml"
+    settings.write_text(f'[identity]\ntrusted_dashboards = ["{DASHBOARD}"]\n')
+    cloud = clouds("school", *SIMULATED, "--config", str(settings))
     cloud.up()
     admin = cloud.connect("skyloom-admin")
     with real_provider(run_folder / "provider") as school:

@@ -8,12 +8,14 @@ from skyloom.identity.api import (
     discovery,
     domain_configs,
     endpoint_filter,
+    endpoint_policies,
     federation,
     federation_auth,
     grants,
     limits,
     memberships,
     projects,
+    removed,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -51,6 +53,8 @@ ROUTES: list[Route] = [
     *delegations.ROUTES,
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
+    *endpoint_policies.ROUTES,
+    *removed.ROUTES,
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,

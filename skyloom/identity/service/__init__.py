@@ -17,11 +17,13 @@ from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.domain_configs import DomainConfigs
 from skyloom.identity.service.endpoint_filter import EndpointFilter
+from skyloom.identity.service.endpoint_policies import EndpointPolicies
 from skyloom.identity.service.federation import Federation
 from skyloom.identity.service.federation_protocols import Protocols
+from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
-from skyloom.identity.service.limits import Limits
+from skyloom.identity.service.limits import DEPTHS, Limits
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.saml_keys import SamlKeys
@@ -30,6 +32,7 @@ from skyloom.identity.service.trusts import Trusts
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.catalog import CatalogStore
 from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.store.endpoint_policies import EndpointPolicies as EndpointPolicyStore
 from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.principals import Principals
@@ -59,7 +62,7 @@ class IdentityService:
         self.principals = ground.principals
         self.passwords = Passwords(settings.password_cost)
         self.domains = Domains(ground, grants)
-        self.projects = Projects(ground, grants, self.domains)
+        self.projects = Projects(ground, grants, self.domains, DEPTHS[settings.enforcement_model])
         self.directories = Directories(ground, vault, self.passwords, open_directory, settings.directory_life_s)
         self.users = Users(ground, grants, self.directories, federation, self.passwords, settings)
         self.groups = Groups(ground, grants, self.directories)
@@ -68,19 +71,21 @@ class IdentityService:
         self.endpoints = Endpoints(ground, catalog, self.services, public_url)
         self.regions = self.endpoints.regions
         self.policies = Policies(ground)
-        self.catalog = Catalog(ground, catalog, federation, public_url)
+        self.freshness = Freshness(db, ground.principals)
+        self.catalog = Catalog(ground, catalog, federation, self.freshness, public_url)
         self.endpoint_filter = EndpointFilter(ground, catalog, self.endpoints, self.projects)
         self.endpoint_groups = self.endpoint_filter.groups
+        self.endpoint_policies = EndpointPolicies(ground, EndpointPolicyStore(), self.policies, self.endpoints)
         self.credentials = Credentials(ground, catalog, vault)
         self.consumers = Consumers(ground, vault)
-        self.limits = Limits(ground, self.services, self.endpoints, self.projects)
+        self.limits = Limits(ground, self.services, self.endpoints, self.projects, settings.enforcement_model)
         self.registered_limits = self.limits.registered
         self.domain_configs = DomainConfigs(ground, self.domains, vault, settings)
         self.grants = GrantService(
             ground, grants, self.directories, self.users, self.groups, self.roles, self.projects, self.domains
         )
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
-        self.sessions = Sessions(ground, delegations, self.directories, federation, vault, settings)
+        self.sessions = Sessions(ground, delegations, self.directories, federation, self.freshness, vault, settings)
         self.auth = AuthService(
             ground, self.sessions, delegations, self.directories, self.credentials, self.passwords, settings
         )
@@ -105,14 +110,16 @@ class IdentityService:
 
     def catalog_of(self, granted: Granted) -> tuple[bytes, bytes]:
         """The catalog that the token shows, and the service providers (nothing where there are none), as JSON."""
-        generation = granted.generation
-        if generation < 0:
-            generation = self.principals.generation(self.db.read())
-        project_id = granted.project.id if granted.project else None
-        return self.catalog.json(project_id, generation), self.catalog.service_providers(generation)
+        if granted.generation < 0:
+            self.freshness.generation()
+        return self.catalog.json(granted.project.id if granted.project else None), self.catalog.service_providers()
 
     def bootstrap(self, seed: Bootstrap) -> None:
-        """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists."""
+        """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists.
+
+        Raises TreeTooDeep when the projects do not fit the enforcement model that was set.
+        """
+        self.limits.check_tree()
         self.sessions.ensure_signing_key()
         self.saml_keys.ensure()
         seed.sow(self.db, SYSTEM, self.passwords)

@@ -182,7 +182,7 @@ class Users(InDomain):
         values["password_expires_at"] = None if never_expires else self._password_end()
 
     def _password_end(self) -> datetime | None:
-        days = self.settings.password_life_days
+        days = self.settings.password_expires_days
         return None if days is None else self.db.clock.now() + timedelta(days=days)
 
 

@@ -11,7 +11,6 @@ from skyloom.access.vault import Vault
 from skyloom.clock import VirtualClock
 from skyloom.db import Database, metadata
 from skyloom.identity import IdentitySettings
-from skyloom.identity.saml import ContactType
 from skyloom.identity.service.saml_keys import SamlKeys
 from tests.api.client import Answer
 from tests.api.identity.conftest import SEED, Cloud
@@ -218,7 +217,7 @@ def test_the_metadata_say_who_we_are(tmp_path, clock):
         idp_organization_name="Sky",
         idp_contact_company="Sky",
         idp_contact_email="sky@cloud.test",
-        idp_contact_type=ContactType.TECHNICAL,
+        idp_contact_type="technical",
     )
     database = Database(f"sqlite:///{tmp_path}/skyloom.db", clock)
     metadata.create_all(database.engine)

@@ -146,6 +146,21 @@ ENDPOINT_FILTER = [
     Call(f"DELETE {SEEN}/endpoints/{{endpoint_id}}", who="admin"),
 ]
 
+AT_POLICY = "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY"
+PLACES = ("endpoints/{endpoint_id}", "services/{service_id}/regions/{region_id}", "services/{service_id}")
+ENDPOINT_POLICY = [
+    *[Call(f"PUT {AT_POLICY}/{place}", who="admin") for place in PLACES],
+    *[Call(f"GET {AT_POLICY}/{place}", who="admin") for place in PLACES],
+    Call(f"GET {AT_POLICY}/endpoints", who="admin"),
+    Call("GET /v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", who="admin"),
+    *[Call(f"DELETE {AT_POLICY}/{place}", who="admin") for place in PLACES],
+]
+REMOVED = [
+    Call("GET /v3/auth/tokens/OS-PKI/revoked", who="", status=403),
+    Call("GET /v3/OS-SIMPLE-CERT/ca", who="", status=410),
+    Call("GET /v3/OS-SIMPLE-CERT/certificates", who="", status=410),
+]
+
 WALK = Walk(
     "identity",
     [
@@ -182,6 +197,8 @@ WALK = Walk(
         *PROJECT_TAGS,
         *DOMAIN_CONFIG,
         *ENDPOINT_FILTER,
+        *ENDPOINT_POLICY,
+        *REMOVED,
         *GRANTS,
         Call("GET /v3/role_assignments", who="admin"),
         Call(f"PUT {MEMBER}", who="admin"),

@@ -110,6 +110,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("flavor_id", "project_id", name=op.f("pk_flavor_access")),
     )
     op.create_table(
+        "identity_change",
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("thing", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("generation", "thing", name=op.f("pk_identity_change")),
+    )
+    op.create_table(
         "identity_generation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
@@ -937,6 +943,32 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index("ix_membership_group_id", ["group_id"], unique=False)
+
+    op.create_table(
+        "policy_association",
+        sa.Column("place", sa.String(length=400), nullable=False),
+        sa.Column("policy_id", sa.String(length=64), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=64), nullable=True),
+        sa.Column("service_id", sa.String(length=64), nullable=True),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["endpoint.id"], name=op.f("fk_policy_association_endpoint_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["policy_id"], ["policy.id"], name=op.f("fk_policy_association_policy_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["region_id"], ["region.id"], name=op.f("fk_policy_association_region_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["service_id"], ["service.id"], name=op.f("fk_policy_association_service_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_policy_association")),
+    )
+    with op.batch_alter_table("policy_association", schema=None) as batch_op:
+        batch_op.create_index("ix_policy_association_endpoint_id", ["endpoint_id"], unique=False)
+        batch_op.create_index("ix_policy_association_policy_id", ["policy_id"], unique=False)
+        batch_op.create_index("ix_policy_association_service_id", ["service_id"], unique=False)
 
     op.create_table(
         "port_security_group",

@@ -119,7 +119,7 @@ def _contact(person: Contact) -> Any:
         return kind(text=text) if text else None
 
     return md.ContactPerson(
-        contact_type=person.type.value,
+        contact_type=person.type,
         company=part(md.Company, person.company),
         given_name=part(md.GivenName, person.name),
         sur_name=part(md.SurName, person.surname),

@@ -36,8 +36,8 @@ FORM = """<!DOCTYPE html>
 """
 
 
-class Way(msgspec.Struct, array_like=True, frozen=True):
-    """Of a request that is under way."""
+class Way(msgspec.Struct, array_like=True, frozen=True, tag="saml2"):
+    """Of a request that is under way. The tag tells it from whatever else was sealed."""
 
     request_id: str
     idp_id: str

@@ -14,6 +14,7 @@ from skyloom.identity.api import (
     limits,
     memberships,
     oauth1,
+    oauth2,
     projects,
     removed,
     revocations,
@@ -22,7 +23,6 @@ from skyloom.identity.api import (
 from skyloom.identity.api.not_built import NOT_BUILT
 from skyloom.identity.api.plain import Plain
 from skyloom.identity.service import IdentityService
-from skyloom.web.errors import identity_form
 from skyloom.web.routes import Api, Route
 
 PLAIN = (
@@ -58,6 +58,7 @@ ROUTES: list[Route] = [
     *removed.ROUTES,
     *revocations.ROUTES,
     *oauth1.ROUTES,
+    *oauth2.ROUTES,
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,
@@ -65,4 +66,6 @@ ROUTES: list[Route] = [
 
 
 def api(service: IdentityService) -> Api:
-    return Api("identity", "/identity", ROUTES, service, identity_form, statuses={OverLimit: 403}, not_built=NOT_BUILT)
+    return Api(
+        "identity", "/identity", ROUTES, service, oauth2.error_form, statuses={OverLimit: 403}, not_built=NOT_BUILT
+    )

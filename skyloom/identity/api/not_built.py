@@ -17,8 +17,6 @@ CALLS = {
     f"{FEDERATION}/saml2/metadata": {"GET": PUBLIC},
     "/v3/auth/OS-FEDERATION/saml2": {"POST": PUBLIC},
     "/v3/auth/OS-FEDERATION/saml2/ecp": {"POST": PUBLIC},
-    # OAuth
-    "/v3/OS-OAUTH2/token": {"POST": PUBLIC},
 }
 NOT_BUILT = [
     Route(method, path, not_built, action if action == PUBLIC else f"identity:{action}")

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from skyloom.access import SYSTEM, Caller
 from skyloom.access.vault import Vault
 from skyloom.identity.access_rules import allows
+from skyloom.identity.certificates import is_bound_to
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
 from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
@@ -98,9 +99,11 @@ class Sessions:
 
     # -- a token as it comes
 
-    def authenticate(self, text: str, method: str, path: str) -> Caller:
+    def authenticate(self, text: str, method: str, path: str, certificate: bytes | None = None) -> Caller:
         """Who comes with this X-Auth-Token, for this request; raises TokenInvalid, RequestNotAllowed."""
         granted = self.granted(text)
+        if granted.token.thumbprint is not None and not is_bound_to(granted.token.thumbprint, certificate):
+            raise TokenInvalid()
         if granted.access_rules is not None and not allows(granted.access_rules, method, path):
             raise RequestNotAllowed()
         return granted.caller

@@ -41,6 +41,7 @@ def _samba() -> str | None:
 
 # part -> why the machine lacks it, or None
 PARTS: dict[str, Callable[[], str | None]] = {
+    "node": lambda: _programs("node", "npm"),
     "nats": lambda: _programs("nats-server"),
     "ovn": _ovn,
     "postgresql": _postgresql,

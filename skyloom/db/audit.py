@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    CursorResult,
     Executable,
     Index,
     Integer,
@@ -23,6 +22,8 @@ from sqlalchemy import (
 )
 
 from skyloom.access import Caller
+from skyloom.db import plans
+from skyloom.db.rows import Rows
 from skyloom.db.types import Timestamp
 
 metadata = MetaData(
@@ -52,7 +53,7 @@ audit_entry = Table(
 
 
 class Reading(Protocol):
-    def execute(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]: ...
+    def execute(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ COUNT = (
 
 
 def add(connection: Connection, caller: Caller, at: datetime, entries: Sequence[Entry]) -> None:
-    connection.execute(
+    plans.run(
+        connection,
         ADD,
         [
             {

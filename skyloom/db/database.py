@@ -18,25 +18,26 @@ import select
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, Protocol
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, MetaData, create_engine, event, text
+from sqlalchemy import Connection, Engine, Executable, MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from skyloom.access import SYSTEM, Caller
 from skyloom.clock import Clock
-from skyloom.db import audit
+from skyloom.db import audit, plans
+from skyloom.db.plans import Params
+from skyloom.db.rows import Rows
 from skyloom.errors import BadRequest, Conflict, Unavailable
 
 logger = logging.getLogger(__name__)
 metadata: MetaData = audit.metadata
-Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 POSTGRESQL = "postgresql+psycopg"
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 IS_SESSION_LEFT = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
@@ -111,7 +112,7 @@ class ValueRefused(BadRequest):
 class Sql(Protocol):
     """What a store needs: a transaction and a reader both are one."""
 
-    def execute(self, statement: Executable, parameters: Params | None = None) -> CursorResult[Any]: ...
+    def execute(self, statement: Executable, parameters: Params | None = None) -> Rows: ...
 
 
 class Tx:
@@ -125,9 +126,9 @@ class Tx:
         self._wrote = False
         self._committing: _Committing | None = None
 
-    def execute(self, statement: Executable, parameters: Params | None = None) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Params | None = None) -> Rows:
         self._wrote = self._wrote or getattr(statement, "is_dml", False)
-        return self.connection.execute(statement, parameters)
+        return plans.run(self.connection, statement, parameters)
 
     def lock(self, name: str) -> None:
         """Wait for all other transactions that locked `name`, and keep later ones waiting until this one ends.
@@ -164,8 +165,8 @@ class Reader:
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._connection: Connection | None = None
 
-    def execute(self, statement: Executable, parameters: Params | None = None) -> CursorResult[Any]:
-        return self._again(lambda connection: connection.execute(statement, parameters))
+    def execute(self, statement: Executable, parameters: Params | None = None) -> Rows:
+        return self._again(lambda connection: plans.run(connection, statement, parameters))
 
     def number(self, text: str) -> int:
         """The one number that a constant statement finds. For what every request asks: on SQLite it goes past
@@ -174,9 +175,9 @@ class Reader:
             driver: Any = self._connected().connection.dbapi_connection
             found: int = driver.execute(text).fetchone()[0]
             return found
-        return int(self._again(lambda connection: connection.exec_driver_sql(text)).scalar_one())
+        return int(self._again(lambda connection: Rows.of(connection.exec_driver_sql(text))).scalar_one())
 
-    def _again(self, run: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
+    def _again(self, run: Callable[[Connection], Rows]) -> Rows:
         try:
             return run(self._connected())
         except DBAPIError as error:
@@ -366,7 +367,12 @@ def _postgresql_engine(url: URL) -> Engine:
 
 def _sqlite_engine(url: URL) -> Engine:
     # `check_same_thread` off: close() ends the readers of all threads; each is used by its own thread until then.
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 60}, pool_size=32, max_overflow=-1)
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": 60, "cached_statements": 512},
+        pool_size=32,
+        max_overflow=-1,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:

@@ -58,6 +58,20 @@ class AttributeFixed(BadRequest):
     code = "identity.attribute_fixed"
 
 
+class NotALeaf(Forbidden):
+    code = "identity.project_not_a_leaf"
+
+    def __init__(self, project_id: str):
+        super().__init__(f"Cannot delete project {project_id} because it is not a leaf: delete the projects below it.")
+
+
+class NotMovable(Forbidden):
+    code = "identity.project_not_movable"
+
+    def __init__(self, project_id: str):
+        super().__init__(f"Project {project_id} stays where it is: its parent_id cannot be changed.")
+
+
 class StillEnabled(Forbidden):
     code = "identity.still_enabled"
 

@@ -431,6 +431,12 @@ signing_key = Table(
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", Timestamp, nullable=False),
 )
+identity_change = Table(
+    "identity_change",
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("thing", ID, primary_key=True),
+)
 identity_generation = Table(
     "identity_generation",
     metadata,

@@ -16,7 +16,7 @@ from skyloom.compute.policy import RULES as COMPUTE_RULES
 from skyloom.db import Database
 from skyloom.home import Home, Plan
 from skyloom.identity.api import api as identity_api
-from skyloom.identity.drivers.opening import opener
+from skyloom.identity.drivers.opening import federation_opener, opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
 from skyloom.image.api import api as image_api
 from skyloom.image.drivers.files import FileStore
@@ -59,8 +59,9 @@ class Core:
         self.work = Work(db)
         settings = configuration(home, plan).identity
         vault = Vault.at(home.folder / "secret.key")
-        directories = opener(db.clock)
-        self.identity = identity.IdentityService(db, self.policy, vault, settings, plan.public_url, directories)
+        self.identity = identity.IdentityService(
+            db, self.policy, vault, settings, plan.public_url, opener(db.clock), federation_opener(db.clock)
+        )
         self.images = FileStore(home.folder / "images")
         self.image = image.ImageService(db, self.policy, self.images, image.ImageSettings())
         self.network = NetworkService(db, self.policy)
@@ -160,6 +161,7 @@ class Core:
         self.network_reconciler.stop()
         self.network_driver.close()
         self.identity.directories.close()
+        self.identity.federation.close()
 
     def apis(self) -> Iterator[Api]:
         yield identity_api(self.identity)

@@ -40,7 +40,7 @@ PLAIN = (
     Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
     Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
     Plain(resources.LIMIT, methods="GET PATCH DELETE"),
-    federation.IDENTITY_PROVIDER,
+    federation.IdentityProviders(resources.IDENTITY_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
     Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
     Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from skyloom.identity import resources
 from skyloom.identity.api import tokens
 from skyloom.identity.api.plain import Plain
 from skyloom.identity.api.views import Ctx, listed
@@ -35,11 +34,6 @@ class IdentityProviders(Plain):
 
 def _link_protocols(shown: dict[str, Any]) -> None:
     shown["links"]["protocols"] = f"{shown['links']['self']}/protocols"
-
-
-IDENTITY_PROVIDER = IdentityProviders(
-    resources.IDENTITY_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"
-)
 
 
 class Protocol(msgspec.Struct, forbid_unknown_fields=True):

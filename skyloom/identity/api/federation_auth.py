@@ -64,7 +64,7 @@ def auth(ctx: Ctx, identity_provider_id: str, protocol_id: str) -> Reply:
 def websso(ctx: Ctx, protocol_id: str) -> Reply:
     """Of a browser that has not said by which provider: on to the only one, or a page to choose on."""
     origin = _origin(ctx)
-    ids = ctx.service.federation.providers_of(protocol_id)
+    ids = ctx.service.federation.providers_of(protocol_id, origin)
     ways = {idp_id: f"{_own_url(ctx, idp_id, protocol_id)}?{urlencode({'origin': origin})}" for idp_id in ids}
     if len(ways) == 1:
         return Reply(302, [("Location", ways[ids[0]]), ("Cache-Control", "no-store")])

@@ -8,12 +8,14 @@ provider (keys, discovery); what must survive from the beginning of a browser's 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
 Attributes = Mapping[str, Sequence[str]]
 Url = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s/?#@]+[^\s]*$")]
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
@@ -91,6 +93,15 @@ class FederationDriver(Protocol):
         """Give back its connections."""
 
 
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+def may_be_asked(url: str) -> bool:
+    """Of a provider's address: nobody on the way may read or change what it says."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
 class OidcOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """OpenID Connect. What is empty here is read from the issuer's discovery document.
 
@@ -105,7 +116,7 @@ class OidcOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_secret: str = ""
     scopes: tuple[Text, ...] = ("openid", "profile", "email")
     audiences: tuple[Text, ...] = ()
-    algorithms: tuple[Text, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "EdDSA")
     has_opaque_tokens: bool = False
     authorization_endpoint: Url | None = None
     token_endpoint: Url | None = None
@@ -114,6 +125,13 @@ class OidcOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     userinfo_endpoint: Url | None = None
     leeway_s: Annotated[int, msgspec.Meta(ge=0, le=300)] = 30
     ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            is_address = name == "issuer" or name.endswith(("_endpoint", "_uri"))
+            if is_address and value is not None and not may_be_asked(value):
+                raise ValueError(f"{name} is an https address (http only on this machine)")
 
 
 DRIVERS: Mapping[str, type[msgspec.Struct]] = {"oidc": OidcOptions}

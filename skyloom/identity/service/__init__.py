@@ -21,6 +21,7 @@ from skyloom.identity.service.endpoint_filter import EndpointFilter
 from skyloom.identity.service.endpoint_policies import EndpointPolicies
 from skyloom.identity.service.federation import Federation
 from skyloom.identity.service.federation_protocols import Protocols
+from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
@@ -76,7 +77,8 @@ class IdentityService:
         self.endpoints = Endpoints(ground, catalog, self.services, public_url)
         self.regions = self.endpoints.regions
         self.policies = Policies(ground)
-        self.catalog = Catalog(ground, catalog, federation, public_url)
+        self.freshness = Freshness(db, ground.principals)
+        self.catalog = Catalog(ground, catalog, federation, self.freshness, public_url)
         self.endpoint_filter = EndpointFilter(ground, catalog, self.endpoints, self.projects)
         self.endpoint_groups = self.endpoint_filter.groups
         self.endpoint_policies = EndpointPolicies(ground, EndpointPolicyStore(), self.policies, self.endpoints)
@@ -91,7 +93,9 @@ class IdentityService:
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
         oauth = OAuthStore()
         self.oauth1 = OAuth1(ground, oauth, self.consumers, self.roles, vault, settings)
-        self.sessions = Sessions(ground, delegations, self.directories, federation, oauth, vault, settings)
+        self.sessions = Sessions(
+            ground, delegations, self.directories, federation, oauth, self.freshness, vault, settings
+        )
         self.auth = AuthService(
             ground,
             self.sessions,
@@ -121,11 +125,9 @@ class IdentityService:
 
     def catalog_of(self, granted: Granted) -> tuple[bytes, bytes]:
         """The catalog that the token shows, and the service providers (nothing where there are none), as JSON."""
-        generation = granted.generation
-        if generation < 0:
-            generation = self.principals.generation(self.db.read())
-        project_id = granted.project.id if granted.project else None
-        return self.catalog.json(project_id, generation), self.catalog.service_providers(generation)
+        if granted.generation < 0:
+            self.freshness.generation()
+        return self.catalog.json(granted.project.id if granted.project else None), self.catalog.service_providers()
 
     def bootstrap(self, seed: Bootstrap) -> None:
         """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists.

@@ -129,8 +129,9 @@ class Federation:
         )
         return SignedIn(granted, found.origin, found.headers)
 
-    def providers_of(self, protocol_id: str) -> Sequence[str]:
+    def providers_of(self, protocol_id: str, origin: str) -> Sequence[str]:
         """Ids of the enabled providers that a browser can choose for the protocol; NoSuch where there is none."""
+        self._check_origin(origin)
         found = self.store.configured(self.db.read(), protocol_id)
         if not found:
             raise NoSuch("protocol", protocol_id)

@@ -1,6 +1,6 @@
 """Role assignments, memberships and implied roles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skyloom.access import Caller
@@ -44,12 +44,12 @@ class GrantService:
     def create(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "create", grant)
         self.directories.look(grant.actor_id, 0)
-        with self._begin(caller, _action("create", grant), grant.role_id) as tx:
+        with self._begin(caller, _action("create", grant), grant.role_id, _whose(grant)) as tx:
             self.grants.add(tx, grant)
 
     def revoke(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "revoke", grant)
-        with self._begin(caller, _action("revoke", grant), grant.role_id) as tx:
+        with self._begin(caller, _action("revoke", grant), grant.role_id, _whose(grant)) as tx:
             if not self.grants.remove(tx, grant):
                 raise _not_assigned(grant)
             is_group = grant.actor_kind == "group"
@@ -98,12 +98,12 @@ class GrantService:
 
     def join(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._change_membership(caller, "identity:add_user_to_group", user_id, group_id)
-        with self._begin(caller, "identity:add_user_to_group", group_id) as tx:
+        with self._begin(caller, "identity:add_user_to_group", group_id, (user_id,)) as tx:
             self.grants.join(tx, user_id, group_id)
 
     def leave(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._change_membership(caller, "identity:remove_user_from_group", user_id, group_id)
-        with self._begin(caller, "identity:remove_user_from_group", group_id) as tx:
+        with self._begin(caller, "identity:remove_user_from_group", group_id, (user_id,)) as tx:
             if not self.grants.leave(tx, user_id, group_id):
                 raise NoSuch("user", f"{user_id} in group {group_id}")
             self.ground.revoke(tx, {"user_id": user_id})
@@ -132,11 +132,14 @@ class GrantService:
         found = _of_own_domain(caller, self.groups.these(sql, list(ends)))
         return [{**group, "membership_expires_at": shown_time(ends[group["id"]])} for group in found]
 
-    def projects_of(self, caller: Caller, user_id: str) -> Sequence[Record]:
+    def projects_of(self, caller: Caller, user_id: str, filters: Mapping[str, Any]) -> Sequence[Record]:
+        """Those on which the user has a role, the disabled ones too. `filters`: values by attribute."""
         self._allowed(caller, "identity:list_user_projects", {"target.user.id": user_id}, (self.users, user_id))
         self.directories.look(user_id)
         sql = self.db.read()
-        return self.projects.these(sql, [project.id for project in self.ground.principals.projects_of(sql, user_id)])
+        ids = [project.id for project in self.ground.principals.projects_of(sql, user_id, also_disabled=True)]
+        found = self.projects.these(sql, ids)
+        return [record for record in found if all(record[name] == value for name, value in filters.items())]
 
     def own_projects(self, caller: Caller) -> Sequence[Record]:
         """What the caller can scope a token to."""
@@ -206,12 +209,17 @@ class GrantService:
             found.setdefault(prior, []).append(roles[implied])
         return [(roles[prior], implied) for prior, implied in found.items()]
 
-    def _begin(self, caller: Caller, action: str, noun_id: str) -> Any:
-        return self.ground.change(caller, action, "group" if action.endswith("group") else "role", noun_id)
+    def _begin(self, caller: Caller, action: str, noun_id: str, things: Sequence[str] | None = None) -> Any:
+        return self.ground.change(caller, action, "group" if action.endswith("group") else "role", noun_id, things)
 
 
 def _of_own_domain(caller: Caller, records: Sequence[Record]) -> Sequence[Record]:
     return [record for record in records if caller.domain_id in (None, record["domain_id"])]
+
+
+def _whose(grant: Grant) -> Sequence[str] | None:
+    """Whose tokens a grant changes; those of a group may be anybody's."""
+    return (grant.actor_id,) if grant.actor_kind == "user" else None
 
 
 def _action(verb: str, grant: Grant) -> str:

@@ -1,4 +1,4 @@
-"""From a token to its caller: what each request passes through, so it is cached until identity data change."""
+"""From a token to its caller: what each request passes through, so it is cached until something it rests on changes."""
 
 import threading
 from collections import OrderedDict
@@ -14,6 +14,7 @@ from skyloom.identity.certificates import is_bound_to
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
 from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
@@ -35,6 +36,7 @@ class Federated:
 class Granted:
     """A valid token with all that is read for it: what a token's body shows and a caller is made of.
 
+    `rests_on`: ids of all that was read for it; a change of any of them may end it. `generation`: it was true then.
     `fresh_until_us`: later, what is said here must be read again: a directory was asked, or a membership ends. `drawn`
     keeps what was rendered of it, which lives as long as the grant.
     """
@@ -51,6 +53,7 @@ class Granted:
     federated: Federated | None = None
     generation: int = -1
     fresh_until_us: int | None = None
+    rests_on: frozenset[str] = frozenset()
     caller: Caller = field(init=False)
     drawn: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
@@ -81,6 +84,7 @@ class Sessions:
         directories: Directories,
         federation: FederationStore,
         oauth: OAuthStore,
+        freshness: Freshness,
         vault: Vault,
         settings: IdentitySettings,
     ):
@@ -91,6 +95,7 @@ class Sessions:
         self.directories = directories
         self.federation = federation
         self.oauth = oauth
+        self.freshness = freshness
         self.vault = vault
         self.settings = settings
         self._format: TokenFormat | None = None
@@ -109,14 +114,14 @@ class Sessions:
         return granted.caller
 
     def granted(self, text: str) -> Granted:
-        """The token if it is valid now; raises TokenInvalid. Cached until any identity data change: one small read."""
-        generation = self.principals.generation(self.db.read())
+        """The token if it is valid now; raises TokenInvalid. One small read, where it is cached and nothing changed."""
+        generation = self.freshness.generation()
         cached, now_us = self._cache.get(text), microseconds(self.db.clock.now())
         if (
             cached is not None
-            and cached.generation == generation
             and cached.token.expires_us > now_us
             and (cached.fresh_until_us is None or cached.fresh_until_us > now_us)
+            and self.freshness.is_fresh(cached.generation, cached.rests_on)
         ):
             return cached
         found = self._read(text, generation, 0)
@@ -159,7 +164,8 @@ class Sessions:
         found = self.grant(text, token)
         if found is None or self.ground.revocations.is_revoked(self.db.read(), token.audit_ids):
             raise TokenInvalid()
-        return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found))
+        rests_on = found.rests_on | _things(found)
+        return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found), rests_on=rests_on)
 
     def _fresh_until_us(self, granted: Granted) -> int | None:
         """Of a token that a user of a directory, or one with groups that an identity provider gave, has part in."""
@@ -229,18 +235,22 @@ class Sessions:
         if trust is None or (trust.expires_at is not None and trust.expires_at <= self.db.clock.now()):
             return None
         others = {trust.trustor_user_id, trust.trustee_user_id} - {user.id}
-        if any(self._user(user_id, token) is None for user_id in others):
+        users = [self._user(user_id, token) for user_id in others]
+        chain = [trust, *self._above(trust)]
+        rests_on = {each.domain_id for each in users if each is not None}
+        rests_on.update(id for each in chain for id in (each.id, each.trustor_user_id, each.trustee_user_id))
+        if None in users:
             return None
         if trust.project_id is None:
-            return Granted(text, token, user, (), trust=trust)
+            return Granted(text, token, user, (), trust=trust, rests_on=frozenset(rests_on))
         project = self.principals.project(sql, trust.project_id)
         if project is None or not project.enabled:
             return None
         roles = self.principals.roles(sql, trust.role_ids)
-        held = {role.id for role in self.principals.roles_on_project(sql, self.first_trustor(trust), project.id)}
+        held = {role.id for role in self.principals.roles_on_project(sql, chain[-1].trustor_user_id, project.id)}
         if not roles or not held.issuperset(role.id for role in roles):
             return None
-        return Granted(text, token, user, roles, project=project, trust=trust)
+        return Granted(text, token, user, roles, project=project, trust=trust, rests_on=frozenset(rests_on))
 
     def _grant_oauth(self, text: str, token: Token, user: User, access_token_id: str) -> Granted | None:
         """The access token's roles, as far as the user has them still."""
@@ -256,13 +266,16 @@ class Sessions:
 
     def first_trustor(self, trust: Trust) -> str:
         """Of a trust made from another one: the user whose roles it all began with."""
-        sql, first = self.db.read(), trust
-        while first.redelegated_trust_id is not None:
-            above = self.delegations.trust(sql, first.redelegated_trust_id)
-            if above is None:
-                break
-            first = above
-        return first.trustor_user_id
+        return [trust, *self._above(trust)][-1].trustor_user_id
+
+    def _above(self, trust: Trust) -> list[Trust]:
+        """The trusts that it was made from, the first one last."""
+        sql, found = self.db.read(), list[Trust]()
+        above_id = trust.redelegated_trust_id
+        while above_id is not None and (above := self.delegations.trust(sql, above_id)) is not None:
+            found.append(above)
+            above_id = above.redelegated_trust_id
+        return found
 
     def _user(self, user_id: str, token: Token) -> User | None:
         """The user if its tokens of that time count."""
@@ -297,6 +310,19 @@ class Sessions:
             # signed by a key that another process made since we read them?
             self._format = None
             return self._tokens().unpack(text)
+
+
+def _things(granted: Granted) -> set[str]:
+    """What any token rests on: its user, its scope, the domains of both, and that nobody has revoked it."""
+    user, credential, access_token = granted.user, granted.credential, granted.access_token
+    places = [place for place in (granted.project, granted.domain) if place is not None]
+    found = {user.id, user.domain_id, *granted.token.audit_ids}
+    found.update(id for place in places for id in (place.id, place.domain_id))
+    if credential is not None:
+        found.add(credential.id)
+    if access_token is not None:
+        found |= {access_token.id, access_token.consumer_id}
+    return found
 
 
 def _caller(granted: Granted) -> Caller:

@@ -1,7 +1,7 @@
 """What authentication reads: users, scopes, the roles that count in a scope. Every statement is built once."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    delete,
     func,
     insert,
     or_,
@@ -24,6 +25,7 @@ from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
     federated_membership,
+    identity_change,
     identity_generation,
     implied_role,
     membership,
@@ -116,12 +118,19 @@ ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TAR
 ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
 ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
 
+# the roles that count: those of the cloud, and a domain's own that imply one, however far
+counting = select(role.c.id).where(role.c.domain_id == "").cte(recursive=True)
+counting = counting.union(
+    select(implied_role.c.prior_role_id).join(counting, implied_role.c.implied_role_id == counting.c.id)
+)
+COUNTS = assignment.c.role_id.in_(select(counting.c.id))
+
 # everything below the projects and domains where the user has an inherited role (a top project's parent is its domain)
-seeds = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(True))
+seeds = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(True))
 below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive=True)
 child = project.alias("child")
 below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
-DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
+DIRECT = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(False))
 PROJECTS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(False),
     or_(
@@ -144,7 +153,21 @@ tree = select(project.c.id).where(project.c.parent_id == bindparam("target_id"))
 leaf = project.alias("leaf")
 tree = tree.union(select(leaf.c.id).join(tree, leaf.c.parent_id == tree.c.id))
 SUBTREE = select(leaf.c.id, leaf.c.parent_id).join(tree, tree.c.id == leaf.c.id).where(leaf.c.is_domain.is_(False))
-BUMP = update(identity_generation).where(identity_generation.c.id == 1).values(value=identity_generation.c.value + 1)
+BUMP = (
+    update(identity_generation)
+    .where(identity_generation.c.id == 1)
+    .values(value=identity_generation.c.value + 1)
+    .returning(identity_generation.c.value)
+)
+ADD_CHANGE = insert(identity_change)
+FORGET_CHANGES = delete(identity_change).where(identity_change.c.generation <= bindparam("last"))
+CHANGES = (
+    select(identity_generation.c.value, identity_change.c.generation, identity_change.c.thing)
+    .outerjoin(identity_change, identity_change.c.generation > bindparam("seen"))
+    .where(identity_generation.c.id == 1)
+)
+CHANGES_KEPT = 1000
+"""Generations whose changes are kept; who saw none of so many takes everything for changed."""
 SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
 
 COMPARISONS = {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq")}
@@ -190,8 +213,9 @@ class Principals:
         """These roles and those they imply."""
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
-    def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return self._places_of(sql, PROJECTS_OF_USER, user_id)
+    def projects_of(self, sql: Sql, user_id: str, also_disabled: bool = False) -> list[Project]:
+        """Those on which the user has a role."""
+        return self._places_of(sql, PROJECTS_OF_USER, user_id, also_disabled)
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
         return self._places_of(sql, DOMAINS_OF_USER, user_id)
@@ -217,8 +241,21 @@ class Principals:
         """
         return reader.number(GENERATION)
 
-    def bump(self, sql: Sql) -> None:
-        sql.execute(BUMP)
+    def bump(self, sql: Sql, things: Collection[str] | None = None) -> None:
+        """Begin a generation, in which `things` change (ids, and words such as "catalog"); None: it may be anything."""
+        generation: int = sql.execute(BUMP).scalar_one()
+        if things is not None:
+            sql.execute(ADD_CHANGE, [{"generation": generation, "thing": thing} for thing in {*things} or {""}])
+            sql.execute(FORGET_CHANGES, {"last": generation - CHANGES_KEPT})
+
+    def changes(self, sql: Sql, seen: int) -> tuple[int, dict[int, set[str]]]:
+        """The generation now, and the things that changed after generation `seen`, by generation. One that is missing
+        was of everything."""
+        rows, found = sql.execute(CHANGES, {"seen": seen}).all(), dict[int, set[str]]()
+        for row in rows:
+            if row.generation is not None:
+                found.setdefault(row.generation, set()).add(row.thing)
+        return rows[0].value if rows else seen, found
 
     def signing_keys(self, sql: Sql) -> list[bytes]:
         """Sealed, newest first."""
@@ -231,9 +268,9 @@ class Principals:
         found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}
         return [Role(row.id, row.name) for row in sql.execute(statement, found)]
 
-    def _places_of(self, sql: Sql, statement: Any, user_id: str) -> list[Project]:
-        rows = sql.execute(statement, {"user_id": user_id, "now": self.clock.now()})
-        return [place for row in rows if (place := _project(row)) and place.enabled]
+    def _places_of(self, sql: Sql, statement: Any, user_id: str, also_disabled: bool = False) -> list[Project]:
+        found = map(_project, sql.execute(statement, {"user_id": user_id, "now": self.clock.now()}))
+        return [place for place in found if place and (place.enabled or also_disabled)]
 
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:

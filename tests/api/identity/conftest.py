@@ -12,7 +12,7 @@ from skyloom.clock import VirtualClock
 from skyloom.db import Database, metadata
 from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.api import api
-from skyloom.identity.drivers.opening import opener
+from skyloom.identity.drivers.opening import federation_opener, opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
 from skyloom.web.app import Application
 from tests.api.client import Answer, Client
@@ -37,7 +37,13 @@ class Cloud(Client):
 
     def __init__(self, database: Database, folder: Path, settings: IdentitySettings):
         self.service = IdentityService(
-            database, Policy([RULES]), Vault.at(folder / "key"), settings, "https://cloud.test", opener(database.clock)
+            database,
+            Policy([RULES]),
+            Vault.at(folder / "key"),
+            settings,
+            "https://cloud.test",
+            opener(database.clock),
+            federation_opener(database.clock),
         )
         super().__init__([api(self.service)], {})
         self.application = Application(

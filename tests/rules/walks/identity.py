@@ -5,6 +5,7 @@ from typing import Any
 from tests.cloud import PASSWORD
 from tests.rules.walk import Call, Walk
 from tests.rules.walks import identity_delegations as delegations
+from tests.rules.walks import identity_federation as federation
 from tests.rules.walks import identity_oauth as oauth
 
 SUBJECT = {"x-subject-token": "{demo_token}"}
@@ -216,6 +217,7 @@ WALK = Walk(
         Call("GET /v3/role_inferences", who="admin"),
         Call(f"DELETE {IMPLIED}", who="admin"),
         *delegations.CALLS,
+        *federation.CALLS,
         *oauth.CALLS,
         _deleted("credential", "credentials"),
         _deleted("consumer", "OS-OAUTH1/consumers"),

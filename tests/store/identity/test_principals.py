@@ -115,3 +115,13 @@ def test_the_generation_grows_with_every_bump(tree: Database) -> None:
     with tree.begin(SYSTEM) as tx:
         principals.bump(tx)
     assert principals.generation(tree.read()) == before + 1
+
+
+def test_what_changed_is_told_by_generation(tree: Database) -> None:
+    before = principals.generation(tree.read())
+    with tree.begin(SYSTEM) as tx:
+        principals.bump(tx, ("u", "v", "u"))
+        principals.bump(tx)
+        principals.bump(tx, ())
+    assert principals.changes(tree.read(), before) == (before + 3, {before + 1: {"u", "v"}, before + 3: {""}})
+    assert principals.changes(tree.read(), before + 3) == (before + 3, {})

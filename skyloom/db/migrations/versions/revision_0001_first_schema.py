@@ -110,6 +110,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("flavor_id", "project_id", name=op.f("pk_flavor_access")),
     )
     op.create_table(
+        "identity_change",
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("thing", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("generation", "thing", name=op.f("pk_identity_change")),
+    )
+    op.create_table(
         "identity_generation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),

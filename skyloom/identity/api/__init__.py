@@ -4,7 +4,6 @@ from skyloom.errors import OverLimit
 from skyloom.identity import resources
 from skyloom.identity.api import (
     delegations,
-    discovery,
     domain_configs,
     endpoint_filter,
     endpoint_policies,
@@ -20,6 +19,7 @@ from skyloom.identity.api import (
     revocations,
     tokens,
 )
+from skyloom.identity.api.discovery import Discovery
 from skyloom.identity.api.not_built import NOT_BUILT
 from skyloom.identity.api.plain import Plain
 from skyloom.identity.service import IdentityService
@@ -44,8 +44,7 @@ PLAIN = (
     Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
     Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
-ROUTES: list[Route] = [
-    *discovery.ROUTES,
+OTHERS: list[Route] = [
     *tokens.ROUTES,
     *projects.ROUTES,
     *[route for plain in PLAIN for route in plain.routes()],
@@ -63,6 +62,7 @@ ROUTES: list[Route] = [
     *federation.ROUTES,
     *federation_auth.ROUTES,
 ]
+ROUTES = [*Discovery(OTHERS).routes(), *OTHERS]
 
 
 def api(service: IdentityService) -> Api:

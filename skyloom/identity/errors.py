@@ -130,6 +130,18 @@ class RequestNotAllowed(Unauthorized):
         super().__init__("The application credential's access rules do not allow this request.")
 
 
+class SamlMissing(Unavailable):
+    """SAML is asked for where its library or program is not installed."""
+
+    code = "identity.saml_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SAML needs the package pysaml2 and the program xmlsec1: install skyloom[federation] and Debian's xmlsec1.",
+            retry_after_s=300,
+        )
+
+
 class DirectoryReadOnly(Forbidden):
     code = "identity.directory_read_only"
 

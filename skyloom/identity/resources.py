@@ -47,6 +47,18 @@ class UserOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     multi_factor_auth_rules: list[list[str]] | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class FederatedProtocol(msgspec.Struct, forbid_unknown_fields=True):
+    """By which id a user is known to a provider's protocol."""
+
+    protocol_id: ShortName
+    unique_id: Name
+
+
+class FederatedBy(msgspec.Struct, forbid_unknown_fields=True):
+    idp_id: ShortName
+    protocols: Annotated[list[FederatedProtocol], msgspec.Meta(min_length=1)]
+
+
 class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     service_id: str | msgspec.UnsetType = msgspec.UNSET
     region_id: str | msgspec.UnsetType = msgspec.UNSET
@@ -194,6 +206,7 @@ USER = Resource(
         Attribute("password", Text, filterable=False),
         Attribute("password_expires_at", Text, filterable=False, read_only=True),
         Attribute("options", UserOptions, default={}, filterable=False),
+        Attribute("federated", list[FederatedBy] | None, filterable=False),
     ),
 )
 GROUP = Resource(

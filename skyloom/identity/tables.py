@@ -34,7 +34,8 @@ project = Table(
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
     UniqueConstraint("domain_id", "name"),
-    Index("ix_project_parent_id", "parent_id"),
+    Index("ix_project_parent_id", "parent_id", "name"),
+    Index("ix_project_name", "name", "id"),
 )
 project_tag = Table(
     "project_tag",
@@ -65,7 +66,8 @@ user = Table(
         sqlite_where=text("is_federated = 0"),
         postgresql_where=text("NOT is_federated"),
     ),
-    Index("ix_user_domain_id", "domain_id"),
+    Index("ix_user_domain_id", "domain_id", "name", "id"),
+    Index("ix_user_name", "name", "id"),
 )
 group = Table(
     "group",
@@ -76,6 +78,7 @@ group = Table(
     Column("description", Text, nullable=False),
     Column("extra", Json, nullable=False),
     UniqueConstraint("domain_id", "name"),
+    Index("ix_group_name", "name", "id"),
 )
 membership = Table(
     "membership",
@@ -119,7 +122,7 @@ assignment = Table(
     Column("target_id", ID, primary_key=True),
     Column("role_id", ID, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
     Column("inherited", Boolean, primary_key=True),
-    Index("ix_assignment_target", "target_kind", "target_id"),
+    Index("ix_assignment_target", "target_id", "target_kind"),
     Index("ix_assignment_role_id", "role_id"),
 )
 region = Table(
@@ -436,6 +439,14 @@ identity_change = Table(
     metadata,
     Column("generation", Integer, primary_key=True),
     Column("thing", ID, primary_key=True),
+)
+saml_key = Table(
+    "saml_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
 )
 identity_generation = Table(
     "identity_generation",

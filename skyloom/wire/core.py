@@ -16,8 +16,9 @@ from skyloom.compute.policy import RULES as COMPUTE_RULES
 from skyloom.db import Database
 from skyloom.home import Home, Plan
 from skyloom.identity.api import api as identity_api
-from skyloom.identity.drivers.opening import federation_opener, opener
+from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
+from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.image.api import api as image_api
 from skyloom.image.drivers.files import FileStore
 from skyloom.image.reconcile import ImageReconciler
@@ -60,7 +61,14 @@ class Core:
         settings = configuration(home, plan).identity
         vault = Vault.at(home.folder / "secret.key")
         self.identity = identity.IdentityService(
-            db, self.policy, vault, settings, plan.public_url, opener(db.clock), federation_opener(db.clock)
+            db,
+            self.policy,
+            vault,
+            settings,
+            plan.public_url,
+            opener(db.clock),
+            federation_opener(db.clock, SamlKeys(db, vault).pair),
+            saml_provider_opener(db.clock),
         )
         self.images = FileStore(home.folder / "images")
         self.image = image.ImageService(db, self.policy, self.images, image.ImageSettings())

@@ -27,7 +27,8 @@ AUDIENCE = "skyloom-api"
 
 
 def secret_of(client_id: str) -> str:
-    return f"{client_id}'s secret word of tests"
+    """As provider.mjs has them; the first with all that a client must encode (RFC 6749, 2.3.1)."""
+    return "skyloom's: a + b % c" if client_id == "skyloom" else f"{client_id}-secret-word-of-tests"
 
 
 class OidcProvider:

@@ -55,6 +55,7 @@ ROOMS = {
 }
 PARTS = {
     "identity.resources": "store",
+    "identity.saml": "model",
     "network.addresses": "model",
     "network.kinds": "model",
     "network.face": "service",

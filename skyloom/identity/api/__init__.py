@@ -3,6 +3,7 @@
 from skyloom.errors import OverLimit
 from skyloom.identity import resources
 from skyloom.identity.api import (
+    bursting,
     delegations,
     domain_configs,
     endpoint_filter,
@@ -20,7 +21,6 @@ from skyloom.identity.api import (
     tokens,
 )
 from skyloom.identity.api.discovery import Discovery
-from skyloom.identity.api.not_built import NOT_BUILT
 from skyloom.identity.api.plain import Plain
 from skyloom.identity.service import IdentityService
 from skyloom.web.routes import Api, Route
@@ -61,11 +61,10 @@ OTHERS: list[Route] = [
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,
+    *bursting.ROUTES,
 ]
 ROUTES = [*Discovery(OTHERS).routes(), *OTHERS]
 
 
 def api(service: IdentityService) -> Api:
-    return Api(
-        "identity", "/identity", ROUTES, service, oauth2.error_form, statuses={OverLimit: 403}, not_built=NOT_BUILT
-    )
+    return Api("identity", "/identity", ROUTES, service, oauth2.error_form, statuses={OverLimit: 403})

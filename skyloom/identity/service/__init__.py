@@ -6,12 +6,13 @@ from skyloom.access import SYSTEM, Caller, Policy
 from skyloom.access.vault import Vault
 from skyloom.db import Database
 from skyloom.identity.drivers.contract import OpenDirectory
-from skyloom.identity.drivers.federation_contract import OpenFederation
+from skyloom.identity.drivers.federation_contract import OpenFederation, OpenSamlProvider
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.application_credentials import ApplicationCredentials
 from skyloom.identity.service.assignments import Assignments
 from skyloom.identity.service.auth import AuthService
 from skyloom.identity.service.bootstrap import Bootstrap
+from skyloom.identity.service.bursting import Bursting
 from skyloom.identity.service.catalog import Catalog, Endpoints, Policies, Services
 from skyloom.identity.service.credentials import Consumers, Credentials
 from skyloom.identity.service.directories import Directories
@@ -30,6 +31,7 @@ from skyloom.identity.service.oauth2 import OAuth2
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.revocations import RevocationEvents
+from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.service.trusts import Trusts
 from skyloom.identity.settings import IdentitySettings
@@ -57,6 +59,7 @@ class IdentityService:
         public_url: str,
         open_directory: OpenDirectory | None = None,
         open_federation: OpenFederation | None = None,
+        open_saml_provider: OpenSamlProvider | None = None,
     ):
         token_life = timedelta(seconds=settings.token_life_s + settings.expired_window_s)
         ground = Ground(db, policy, Principals(db.clock), Revocations(), token_life, settings.list_limit)
@@ -70,7 +73,7 @@ class IdentityService:
         self.domains = Domains(ground, grants)
         self.projects = Projects(ground, grants, self.domains, DEPTHS[settings.enforcement_model])
         self.directories = Directories(ground, vault, self.passwords, open_directory, settings.directory_life_s)
-        self.users = Users(ground, grants, self.directories, self.passwords, settings)
+        self.users = Users(ground, grants, self.directories, federation, self.passwords, settings)
         self.groups = Groups(ground, grants, self.directories)
         self.roles = Roles(ground, grants)
         self.services = Services(ground)
@@ -110,8 +113,12 @@ class IdentityService:
         self.mappings = Mappings(ground, federation)
         self.oauth2 = OAuth2(ground, self.auth, self.users, self.mappings, settings)
         self.service_providers = ServiceProviders(ground, federation)
-        self.protocols = Protocols(ground, self.identity_providers, federation, vault)
+        self.protocols = Protocols(ground, self.identity_providers, federation, vault, open_federation)
+        self.saml_keys = SamlKeys(db, vault)
         self.federation = Federation(ground, grants, self.protocols, self.auth, settings, open_federation)
+        self.bursting = Bursting(
+            ground, self.sessions, self.service_providers, self.saml_keys, settings, public_url, open_saml_provider
+        )
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
         self.trusts = Trusts(ground, delegations, self.sessions, self.users, self.roles, settings)
 
@@ -136,4 +143,5 @@ class IdentityService:
         """
         self.limits.check_tree()
         self.sessions.ensure_signing_key()
+        self.saml_keys.ensure()
         seed.sow(self.db, SYSTEM, self.passwords)

@@ -97,6 +97,7 @@ class AuthService:
             "token": self._prove_token,
             "totp": self._prove_totp,
             "application_credential": self._prove_application_credential,
+            "mapped": self._prove_mapped,
             "oauth1": self._prove_oauth1,
         }
 
@@ -211,13 +212,24 @@ class AuthService:
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
         if identity.token is None:
             raise AuthenticationFailed()
-        granted = self.sessions.granted(identity.token.id)
+        self._take_token("token", self.sessions.granted(identity.token.id), proven)
+
+    def _prove_mapped(self, identity: Identity, proven: _Proven) -> None:
+        """The older way to a scope: the unscoped token of a federated user."""
+        if identity.mapped is None:
+            raise AuthenticationFailed()
+        granted = self.sessions.granted(identity.mapped.id)
+        if granted.federated is None:
+            raise AuthenticationFailed()
+        self._take_token("mapped", granted, proven)
+
+    def _take_token(self, method: str, granted: Granted, proven: _Proven) -> None:
         token = granted.token
         if token.thumbprint is not None:
             raise NotOfToken("A token that is bound to a certificate cannot be exchanged; get another one by it.")
         if token.is_delegated:
             raise NotOfToken("A token got by a delegation cannot be exchanged; use the delegation again.")
-        proven.settle(granted.user, "token", *token.method_names)
+        proven.settle(granted.user, method, *token.method_names)
         proven.chain = token.audit_ids[-1]
         proven.end(token.expires_at)
         proven.identity_provider_id, proven.protocol_id = token.identity_provider_id, token.protocol_id

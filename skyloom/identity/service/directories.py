@@ -230,7 +230,7 @@ class Directories:
             log.info("user %s has left the directory of domain %s", noun_id, place.domain_id)
             with self.db.begin(SYSTEM) as tx:
                 self.shadows.disable(tx, noun_id)
-                self.ground.principals.bump(tx)
+                self.ground.principals.bump(tx, (noun_id,))
 
     def _age_s(self, noun_id: str) -> float:
         """At most a year: as long as for ever."""

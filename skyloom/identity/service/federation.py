@@ -10,7 +10,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -283,21 +283,23 @@ class Federation:
     def _keep(self, caller: Caller, person: _Person, groups_end: datetime, once: Sequence[Once]) -> str:
         """The id of the user, who is now as the assertion says."""
         link = person.link
-        with self.db.begin(caller) as tx:
+        user_id = self.store.user_of(self.db.read(), link) or federated_id(link)
+        with self.db.begin(replace(caller, user_id=user_id)) as tx:
             tx.lock(f"federated user {link.idp_id} {link.protocol_id} {link.unique_id}")
             self._check_unused(tx, once)
-            user_id = self.store.user_of(tx, link)
-            if user_id is None or self._differs(tx, user_id, person):
+            known_id = self.store.user_of(tx, link)
+            if known_id is None or self._differs(tx, known_id, person):
                 # what others have cached of the user is stale; and one change of identity data comes after the other
-                self.principals.bump(tx)
-                user_id = self._put_user(tx, user_id, person)
-                self._put_projects(tx, user_id, person)
+                self.principals.bump(tx, () if known_id is None else (known_id,))
+                known_id = self._put_user(tx, known_id, person)
+                self._put_projects(tx, known_id, person)
+            user_id = known_id
             self.store.give_groups(tx, user_id, link.idp_id, person.group_ids, groups_end)
             tx.record("identity:authenticate", "user", user_id)
         return user_id
 
     def _use(self, caller: Caller, user_id: str, once: Sequence[Once]) -> None:
-        with self.db.begin(caller) as tx:
+        with self.db.begin(replace(caller, user_id=user_id)) as tx:
             self._check_unused(tx, once)
             tx.record("identity:authenticate", "user", user_id)
 

@@ -52,6 +52,11 @@ FEDERATED = select(federated_user.c.user_id).where(
     federated_user.c.protocol_id == bindparam("protocol"),
     federated_user.c.unique_id == bindparam("unique"),
 )
+LINKS = (
+    select(federated_user)
+    .where(federated_user.c.user_id.in_(bindparam("ids", expanding=True)))
+    .order_by(federated_user.c.idp_id, federated_user.c.protocol_id, federated_user.c.unique_id)
+)
 GIVEN_GROUPS = (
     select(federated_membership.c.group_id, federated_membership.c.expires_at)
     .where(
@@ -76,7 +81,8 @@ EXTRA = select(user.c.extra).where(user.c.id == bindparam("user"))
 GROUPS_THERE = select(group.c.id).where(group.c.id.in_(bindparam("ids", expanding=True)))
 FORGET_USED = delete(used_once).where(used_once.c.expires_at < bindparam("now"))
 # SQLite writes this clause as PostgreSQL does
-USE = insert_unless_there(used_once).on_conflict_do_nothing()
+USE = insert_unless_there(used_once).on_conflict_do_nothing().returning(used_once.c.key_hash)
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +178,9 @@ class FederationStore:
 
     def links(self, sql: Sql, user_ids: Sequence[str]) -> dict[str, list[Link]]:
         found: dict[str, list[Link]] = {}
-        statement = (
-            select(federated_user)
-            .where(federated_user.c.user_id.in_(user_ids))
-            .order_by(federated_user.c.idp_id, federated_user.c.protocol_id, federated_user.c.unique_id)
-        )
-        for row in sql.execute(statement):
-            found.setdefault(row.user_id, []).append(Link(row.idp_id, row.protocol_id, row.unique_id))
+        for start in range(0, len(user_ids), AT_ONCE):
+            for row in sql.execute(LINKS, {"ids": user_ids[start : start + AT_ONCE]}):
+                found.setdefault(row.user_id, []).append(Link(row.idp_id, row.protocol_id, row.unique_id))
         return found
 
     def set_links(self, sql: Sql, user_id: str, links: Iterable[Link]) -> None:
@@ -222,8 +224,8 @@ class FederationStore:
         return sorted(set(sql.execute(statement).scalars()))
 
     def remove_users(self, sql: Sql, user_ids: Sequence[str]) -> None:
-        for start in range(0, len(user_ids), 500):
-            some = user_ids[start : start + 500]
+        for start in range(0, len(user_ids), AT_ONCE):
+            some = user_ids[start : start + AT_ONCE]
             sql.execute(delete(assignment).where(assignment.c.actor_kind == "user", assignment.c.actor_id.in_(some)))
             sql.execute(delete(user).where(user.c.id.in_(some)))
 
@@ -264,7 +266,8 @@ class FederationStore:
     def use(self, sql: Sql, key_hash: str, expires_at: datetime, now: datetime) -> bool:
         """False when it was used before. Forgets what has run out."""
         sql.execute(FORGET_USED, {"now": now})
-        return sql.execute(USE, {"key_hash": key_hash, "expires_at": expires_at}).rowcount == 1
+        # an insert's count of rows is not told by every engine
+        return sql.execute(USE, {"key_hash": key_hash, "expires_at": expires_at}).first() is not None
 
 
 def _protocol(row: Row[Any]) -> Protocol:

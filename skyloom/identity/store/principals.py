@@ -1,7 +1,7 @@
 """What authentication reads: users, scopes, the roles that count in a scope. Every statement is built once."""
 
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from skyloom.clock import Clock
 from skyloom.db import Reader, Sql
+from skyloom.db.batches import batched
 from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
@@ -57,21 +58,19 @@ USER_COLUMNS = select(
     GROUPS_UNTIL.label("groups_until"),
 ).join(domain, domain.c.id == user.c.domain_id)
 USER_BY_ID = USER_COLUMNS.where(user.c.id == bindparam("user_id"))
-USER_BY_NAME = USER_COLUMNS.where(
-    user.c.name == bindparam("name"),
-    user.c.is_federated.is_(False),
-    or_(user.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
-)
+# A domain's own row has no domain, so its name is found by the key of (domain_id, name).
+IN_DOMAIN_NAMED = and_(domain.c.domain_id == "", domain.c.name == bindparam("domain"))
+USER_NAMED = USER_COLUMNS.where(user.c.name == bindparam("name"), user.c.is_federated.is_(False))
+USER_BY_NAME = USER_NAMED.where(user.c.domain_id == bindparam("domain"))
+USER_BY_NAMES = USER_NAMED.where(IN_DOMAIN_NAMED)
 PROJECT_COLUMNS = select(
     project, domain.c.name.label("domain_name"), domain.c.enabled.label("domain_enabled")
 ).outerjoin(domain, domain.c.id == project.c.domain_id)
 PROJECT_BY_ID = PROJECT_COLUMNS.where(project.c.id == bindparam("project_id"))
-PROJECT_BY_NAME = PROJECT_COLUMNS.where(
-    project.c.name == bindparam("name"),
-    or_(project.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
-    project.c.is_domain.is_(False),
-)
-DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(True))
+PROJECT_NAMED = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(False))
+PROJECT_BY_NAME = PROJECT_NAMED.where(project.c.domain_id == bindparam("domain"))
+PROJECT_BY_NAMES = PROJECT_NAMED.where(IN_DOMAIN_NAMED)
+DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.domain_id == "")
 
 # the project, its parents, and at the root of the tree its domain
 ancestry = select(project.c.id, project.c.parent_id).where(project.c.id == bindparam("target_id")).cte(recursive=True)
@@ -131,13 +130,10 @@ below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive
 child = project.alias("child")
 below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
 DIRECT = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(False))
-PROJECTS_OF_USER = PROJECT_COLUMNS.where(
-    project.c.is_domain.is_(False),
-    or_(
-        project.c.id.in_(DIRECT.where(assignment.c.target_kind == "project")),
-        project.c.id.in_(select(below.c.id)),
-    ),
-).order_by(project.c.name)
+PROJECT_IDS_OF_USER = DIRECT.where(assignment.c.target_kind == "project").union(select(below.c.id))
+PROJECTS_BY_ID = PROJECT_COLUMNS.where(
+    project.c.is_domain.is_(False), project.c.id.in_(bindparam("ids", expanding=True))
+)
 DOMAINS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(True),
     project.c.id.in_(DIRECT.where(assignment.c.target_kind == "domain")),
@@ -182,8 +178,9 @@ class Principals:
         return _user(sql.execute(USER_BY_ID, {"user_id": user_id, "now": self.clock.now()}).first())
 
     def user_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> User | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name, "now": self.clock.now()}
-        return _user(sql.execute(USER_BY_NAME, found).first())
+        statement = USER_BY_NAMES if domain_id is None else USER_BY_NAME
+        found = {"name": name, "domain": domain_id or domain_name, "now": self.clock.now()}
+        return _user(sql.execute(statement, found).first())
 
     def project(self, sql: Sql, project_id: str) -> Project | None:
         """The project or domain of that id."""
@@ -194,8 +191,8 @@ class Principals:
         return found is not None and found.is_domain
 
     def project_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> Project | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
-        return _project(sql.execute(PROJECT_BY_NAME, found).first())
+        statement = PROJECT_BY_NAMES if domain_id is None else PROJECT_BY_NAME
+        return _project(sql.execute(statement, {"name": name, "domain": domain_id or domain_name}).first())
 
     def domain_named(self, sql: Sql, name: str) -> Project | None:
         return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())
@@ -214,11 +211,17 @@ class Principals:
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
     def projects_of(self, sql: Sql, user_id: str, also_disabled: bool = False) -> list[Project]:
-        """Those on which the user has a role."""
-        return self._places_of(sql, PROJECTS_OF_USER, user_id, also_disabled)
+        """Those on which the user has a role, by name.
+
+        In two steps, for an engine that cannot guess how few projects these are reads all there are.
+        """
+        asked, found = {"user_id": user_id, "now": self.clock.now()}, list[Project]()
+        for ids in batched(sql.execute(PROJECT_IDS_OF_USER, asked).scalars()):
+            found += _projects(sql.execute(PROJECTS_BY_ID, {"ids": ids}), also_disabled)
+        return sorted(found, key=operator.attrgetter("name"))
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return self._places_of(sql, DOMAINS_OF_USER, user_id)
+        return _projects(sql.execute(DOMAINS_OF_USER, {"user_id": user_id, "now": self.clock.now()}))
 
     def parents(self, sql: Sql, project_id: str) -> list[str]:
         """Ids of the projects above, the nearest first; the domain at the root is not one of them."""
@@ -268,10 +271,6 @@ class Principals:
         found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}
         return [Role(row.id, row.name) for row in sql.execute(statement, found)]
 
-    def _places_of(self, sql: Sql, statement: Any, user_id: str, also_disabled: bool = False) -> list[Project]:
-        found = map(_project, sql.execute(statement, {"user_id": user_id, "now": self.clock.now()}))
-        return [place for place in found if place and (place.enabled or also_disabled)]
-
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
     """Of the users whose password expires before, at or after `end`; `comparison` is one of COMPARISONS."""
@@ -281,6 +280,11 @@ def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
 
 def _user(row: Row[Any] | None) -> User | None:
     return None if row is None else User(**row._mapping)
+
+
+def _projects(rows: Iterable[Row[Any]], also_disabled: bool = False) -> list[Project]:
+    found = map(_project, rows)
+    return [place for place in found if place and (place.enabled or also_disabled)]
 
 
 def _project(row: Row[Any] | None) -> Project | None:

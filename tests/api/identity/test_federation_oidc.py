@@ -193,10 +193,19 @@ def test_a_used_state_with_a_fresh_code_is_refused(acme: Cloud, provider: OidcPr
 
 
 def test_nobody_ends_the_way_of_another_browser(acme: Cloud, provider: OidcProvider) -> None:
-    back, _ = way(acme, provider)
+    back, own = way(acme, provider)
     other = begin(acme).headers["Set-Cookie"].partition(";")[0]
-    for cookie in ("", other, "skyloom-sso=", "nonsense"):
+    name, word = own.partition("=")[0], other.partition("=")[2]
+    for cookie in ("", other, f"{name}=", f"{name}={word}", "nonsense"):
         assert end(acme, back, cookie).status == 401
+    assert end(acme, back, own).status == 200
+
+
+def test_two_windows_of_a_browser_each_find_their_end(acme: Cloud, provider: OidcProvider) -> None:
+    first, cookie = way(acme, provider)
+    second, other = way(acme, provider)
+    for back in (first, second):
+        assert end(acme, back, f"{cookie}; {other}").status == 200
 
 
 def test_a_way_that_came_otherwise_is_refused(acme: Cloud, provider: OidcProvider) -> None:

@@ -21,7 +21,7 @@ const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.expor
 function robot(clientId) {
   return {
     client_id: clientId,
-    client_secret: `${clientId}'s secret word of tests`,
+    client_secret: `${clientId}-secret-word-of-tests`,
     grant_types: ['client_credentials'],
     redirect_uris: [],
     response_types: [],
@@ -32,7 +32,7 @@ const provider = new Provider(issuer, {
   clients: [
     {
       client_id: 'skyloom',
-      client_secret: "skyloom's secret word of tests",
+      client_secret: "skyloom's: a + b % c",
       grant_types: ['authorization_code'],
       redirect_uris: config.redirect_uris,
       response_types: ['code'],

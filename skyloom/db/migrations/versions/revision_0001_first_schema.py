@@ -231,7 +231,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_project_domain_id_name")),
     )
     with op.batch_alter_table("project", schema=None) as batch_op:
-        batch_op.create_index("ix_project_parent_id", ["parent_id"], unique=False)
+        batch_op.create_index("ix_project_name", ["name", "id"], unique=False)
+        batch_op.create_index("ix_project_parent_id", ["parent_id", "name"], unique=False)
 
     op.create_table(
         "region",
@@ -281,6 +282,14 @@ def upgrade() -> None:
         sa.Column("extra", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_role_domain_id_name")),
+    )
+    op.create_table(
+        "saml_key",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
+        sa.Column("certificate", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saml_key")),
     )
     op.create_table(
         "security_group",
@@ -496,7 +505,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("assignment", schema=None) as batch_op:
         batch_op.create_index("ix_assignment_role_id", ["role_id"], unique=False)
-        batch_op.create_index("ix_assignment_target", ["target_kind", "target_id"], unique=False)
+        batch_op.create_index("ix_assignment_target", ["target_id", "target_kind"], unique=False)
 
     op.create_table(
         "domain_option",
@@ -539,6 +548,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_group")),
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_group_domain_id_name")),
     )
+    with op.batch_alter_table("group", schema=None) as batch_op:
+        batch_op.create_index("ix_group_name", ["name", "id"], unique=False)
+
     op.create_table(
         "id_mapping",
         sa.Column("public_id", sa.String(length=64), nullable=False),
@@ -840,7 +852,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
     )
     with op.batch_alter_table("user", schema=None) as batch_op:
-        batch_op.create_index("ix_user_domain_id", ["domain_id"], unique=False)
+        batch_op.create_index("ix_user_domain_id", ["domain_id", "name", "id"], unique=False)
+        batch_op.create_index("ix_user_name", ["name", "id"], unique=False)
         batch_op.create_index(
             "ux_user_domain_id_name",
             ["domain_id", "name"],

@@ -9,6 +9,7 @@ import hmac
 import logging
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,24 +25,35 @@ PUBLIC_KINDS = frozenset({"RSA", "EC", "OKP"})
 MOST_VALUES = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key. `algorithm`: the only one that it is for; None: any of its kind (RSA, EC, OKP)."""
+
+    id: str | None
+    kind: str
+    algorithm: str | None
+    public: Any
+
+
 class KeyUnknown(Exception):
     """No key of the set is the one that the token names: the provider may have new ones."""
 
 
-def keys_of(document: Mapping[str, Any]) -> list[jwt.PyJWK]:
+def keys_of(document: Mapping[str, Any]) -> list[Key]:
     """The public keys for signatures in a JWK set; what is of another kind is left out."""
     found = []
     listed = document.get("keys")
     for key in listed if isinstance(listed, list) else ():
         if isinstance(key, dict) and key.get("kty") in PUBLIC_KINDS and key.get("use", "sig") == "sig":
             try:
-                found.append(jwt.PyJWK({name: value for name, value in key.items() if name != "d"}))
+                public = jwt.PyJWK({name: value for name, value in key.items() if name != "d"}).key
+                found.append(Key(key.get("kid"), key["kty"], key.get("alg"), public))
             except (jwt.PyJWTError, ValueError, TypeError):
                 log.info("a key of the provider cannot be used: %r", key.get("kid"))
     return found
 
 
-def signed(text: str, keys: Sequence[jwt.PyJWK], algorithms: Collection[str]) -> Claims:
+def signed(text: str, keys: Sequence[Key], algorithms: Collection[str]) -> Claims:
     """What a signed token says; raises AssertionInvalid, and KeyUnknown."""
     try:
         header = jwt.get_unverified_header(text)
@@ -50,7 +62,7 @@ def signed(text: str, keys: Sequence[jwt.PyJWK], algorithms: Collection[str]) ->
     algorithm, key_id = str(header.get("alg")), header.get("kid")
     if algorithm not in algorithms:
         raise AssertionInvalid()
-    fitting = [key for key in keys if _fits(key, algorithm) and (key_id is None or key.key_id == key_id)]
+    fitting = [key for key in keys if _fits(key, algorithm) and (key_id is None or key.id == key_id)]
     if not fitting:
         raise KeyUnknown()
     for key in fitting if key_id is None else fitting[:1]:
@@ -63,16 +75,15 @@ def signed(text: str, keys: Sequence[jwt.PyJWK], algorithms: Collection[str]) ->
     raise AssertionInvalid()
 
 
-def _fits(key: jwt.PyJWK, algorithm: str) -> bool:
+def _fits(key: Key, algorithm: str) -> bool:
     kinds = {"R": "RSA", "P": "RSA", "E": "OKP" if algorithm == "EdDSA" else "EC"}
-    own = key._jwk_data.get("alg")
-    return key.key_type == kinds[algorithm[0]] and own in (None, algorithm)
+    return key.kind == kinds[algorithm[0]] and key.algorithm in (None, algorithm)
 
 
-def _opened(text: str, key: jwt.PyJWK, algorithm: str) -> Claims:
+def _opened(text: str, key: Key, algorithm: str) -> Claims:
     """The claims are looked at by `check`, on the cloud's own clock."""
     unchecked = {f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-    found: Claims = jwt.decode(text, key.key, algorithms=[algorithm], options=unchecked)  # type: ignore[arg-type]
+    found: Claims = jwt.decode(text, key.public, algorithms=[algorithm], options=unchecked)  # type: ignore[arg-type]
     return found
 
 
@@ -97,13 +108,14 @@ def _seconds(claims: Claims, name: str) -> float | None:
 
 def check_audience(claims: Claims, audiences: Collection[str]) -> None:
     """That the token is for one of these; raises AssertionInvalid."""
-    if not audiences & set(audiences_of(claims)):  # type: ignore[operator]
+    if not set(audiences) & set(audiences_of(claims)):
         raise AssertionInvalid()
 
 
 def audiences_of(claims: Claims) -> Sequence[str]:
     found = claims.get("aud")
-    return [found] if isinstance(found, str) else [each for each in found or () if isinstance(each, str)]
+    listed = found if isinstance(found, list) else [found]
+    return [each for each in listed if isinstance(each, str)]
 
 
 def check_identity(claims: Claims, client_id: str, nonce: str) -> None:

@@ -31,7 +31,7 @@ from skyloom.identity.drivers.federation_contract import (
     Seal,
 )
 from skyloom.identity.drivers.oidc import claims as checks
-from skyloom.identity.drivers.oidc.claims import Claims, KeyUnknown
+from skyloom.identity.drivers.oidc.claims import Claims, Key, KeyUnknown
 from skyloom.identity.drivers.oidc.web import Refused, Web
 from skyloom.identity.errors import AssertionInvalid, IdentityProviderAway
 
@@ -42,7 +42,8 @@ DISCOVERY_LIFE_S = 3600.0
 NEW_KEYS_AFTER_S = 10.0
 """So often at most are keys asked for anew because a token names one that is not known."""
 MOST_TOKEN_CHARACTERS = 16_384
-COOKIE = "skyloom-sso"
+AWAY_S = 2.0
+"""For so long nobody asks again after the provider did not answer."""
 
 
 class State(msgspec.Struct, frozen=True, tag="oidc-state"):
@@ -65,7 +66,8 @@ class OidcDriver:
         self.web = Web(options.ca_file)
         self._lock = threading.Lock()
         self._document: tuple[float, Mapping[str, Any]] | None = None
-        self._keys: tuple[float, list[jwt.PyJWK]] | None = None
+        self._keys: tuple[float, list[Key]] | None = None
+        self._away_until = float("-inf")
 
     def answer(self, arrival: Arrival) -> Proven | Challenge:
         if not arrival.is_browser:
@@ -153,7 +155,8 @@ class OidcDriver:
         }
         endpoint = self._endpoint("authorization_endpoint")
         mark = "&" if "?" in endpoint else "?"
-        headers = [("Location", f"{endpoint}{mark}{urlencode(query)}"), _cookie(arrival.url, cookie, WAY_LIFE_S)]
+        kept = _cookie(arrival.url, state.cookie_hash, cookie, WAY_LIFE_S)
+        headers = [("Location", f"{endpoint}{mark}{urlencode(query)}"), kept]
         return Challenge(302, headers)
 
     def _end(self, arrival: Arrival) -> Proven:
@@ -172,7 +175,7 @@ class OidcDriver:
             checks.attributes_of(claims, self.options.issuer),
             origin=state.origin,
             once=[once],
-            headers=[_cookie(arrival.url, "", 0)],
+            headers=[_cookie(arrival.url, state.cookie_hash, "", 0)],
         )
 
     def _state(self, arrival: Arrival) -> State:
@@ -184,7 +187,7 @@ class OidcDriver:
         is_ours = (state.idp_id, state.protocol_id) == (arrival.idp_id, arrival.protocol_id)
         if len(sealed) != 1 or not is_ours or state.ends_s <= self.clock.now().timestamp():
             raise AssertionInvalid()
-        if not hmac.compare_digest(_hash(_cookie_of(arrival)), state.cookie_hash):
+        if not hmac.compare_digest(_hash(_cookie_of(arrival, state.cookie_hash)), state.cookie_hash):
             raise AssertionInvalid()
         return state
 
@@ -245,7 +248,7 @@ class OidcDriver:
                 self._document = (now, document)
             return self._document[1]
 
-    def _public_keys(self, at_most_s: float) -> list[jwt.PyJWK]:
+    def _public_keys(self, at_most_s: float) -> list[Key]:
         """The provider's keys, asked for anew when they are older than that."""
         url = self._endpoint("jwks_uri")
         with self._lock:
@@ -255,9 +258,15 @@ class OidcDriver:
             return self._keys[1]
 
     def _fetched(self, url: str) -> Mapping[str, Any]:
+        """One asks, the others wait for that; while the provider is away, they are told so at once."""
+        if self.clock.monotonic() < self._away_until:
+            raise IdentityProviderAway("The identity provider does not answer now; try again later.")
         try:
             return self.web.get(url)
-        except Refused as error:
+        except (Refused, IdentityProviderAway) as error:
+            self._away_until = self.clock.monotonic() + AWAY_S
+            if isinstance(error, IdentityProviderAway):
+                raise
             raise IdentityProviderAway("The identity provider does not say how it is spoken to.", 30) from error
 
 
@@ -270,15 +279,20 @@ def _challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
-def _cookie(url: str, value: str, life_s: int) -> tuple[str, str]:
-    parts = urlsplit(url)
+def _cookie_name(cookie_hash: str) -> str:
+    """One for each way, so that two windows do not end each other's."""
+    return f"skyloom-sso-{cookie_hash[:16]}"
+
+
+def _cookie(url: str, cookie_hash: str, value: str, life_s: int) -> tuple[str, str]:
+    name, parts = _cookie_name(cookie_hash), urlsplit(url)
     secure = "; Secure" if parts.scheme == "https" else ""
-    return "Set-Cookie", f"{COOKIE}={value}; Path={parts.path}; Max-Age={life_s}; HttpOnly; SameSite=Lax{secure}"
+    return "Set-Cookie", f"{name}={value}; Path={parts.path}; Max-Age={life_s}; HttpOnly; SameSite=Lax{secure}"
 
 
-def _cookie_of(arrival: Arrival) -> str:
+def _cookie_of(arrival: Arrival, cookie_hash: str) -> str:
     try:
-        found = SimpleCookie(arrival.headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(arrival.headers.get("cookie", "")).get(_cookie_name(cookie_hash))
     except CookieError as error:
         raise AssertionInvalid() from error
     return found.value if found else ""

@@ -106,6 +106,7 @@ class Core:
 
     def _prune(self) -> None:
         self.work.prune(older_than_s=TASKS_KEPT_S)
+        self.identity.sessions.keys.prune()
 
     # -- what hosts tell and ask
 

@@ -77,7 +77,7 @@ GROUND = {
     "guest": "errors",
     "home": "errors",
     "agent": "bus errors compute.drivers.contract compute.drivers.image_check",
-    "cli": "control errors guest home parts wire.choice wire.configuration wire.down",
+    "cli": "control errors guest home parts wire.choice wire.configuration wire.down wire.offline",
 }
 """What a module outside the domains may import of ours."""
 PROGRAMS = ("skyloom.wire", "skyloom.control", "skyloom.agents")

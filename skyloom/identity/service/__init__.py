@@ -93,5 +93,5 @@ class IdentityService:
 
     def bootstrap(self, seed: Bootstrap) -> None:
         """Make what `seed` names and is not there yet; safe to repeat, changes nothing that exists."""
-        self.sessions.ensure_signing_key()
+        self.sessions.keys.ensure()
         seed.sow(self.db, SYSTEM, self.passwords)

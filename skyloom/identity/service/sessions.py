@@ -5,18 +5,17 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cryptography.fernet import Fernet
-
-from skyloom.access import SYSTEM, Caller
+from skyloom.access import Caller
 from skyloom.access.vault import Vault
 from skyloom.identity.access_rules import allows
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
 from skyloom.identity.model import AccessRule, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.registry import Ground
+from skyloom.identity.service.token_keys import TokenKeys
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
-from skyloom.identity.tokens import ScopeKind, Token, TokenFormat, microseconds
+from skyloom.identity.tokens import ScopeKind, Token, microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,8 @@ class Sessions:
         self.principals = ground.principals
         self.delegations = delegations
         self.directories = directories
-        self.vault = vault
         self.settings = settings
-        self._format: TokenFormat | None = None
+        self.keys = TokenKeys(ground.db, vault, settings)
         self._cache: OrderedDict[str, Granted] = OrderedDict()
         self._cache_lock = threading.Lock()
 
@@ -124,7 +122,7 @@ class Sessions:
             raise TokenNotFound() from error
 
     def _read(self, text: str, generation: int, window_us: int) -> Granted:
-        token = self._unpack(text)
+        token = self.keys.unpack(text)
         if token.expires_us + window_us <= microseconds(self.db.clock.now()):
             raise TokenInvalid()
         found = self.grant(text, token)
@@ -214,29 +212,8 @@ class Sessions:
             return None
         return user
 
-    # -- keys
-
     def pack(self, token: Token) -> str:
-        return self._tokens().pack(token)
-
-    def ensure_signing_key(self) -> None:
-        with self.db.begin(SYSTEM) as tx:
-            tx.lock("signing_key")
-            if not self.principals.signing_keys(tx):
-                self.principals.add_signing_key(tx, self.vault.seal(Fernet.generate_key()), self.db.clock.now())
-
-    def _tokens(self) -> TokenFormat:
-        if self._format is None:
-            self._format = TokenFormat([self.vault.open(key) for key in self.principals.signing_keys(self.db.read())])
-        return self._format
-
-    def _unpack(self, text: str) -> Token:
-        try:
-            return self._tokens().unpack(text)
-        except TokenInvalid:
-            # signed by a key that another process made since we read them?
-            self._format = None
-            return self._tokens().unpack(text)
+        return self.keys.pack(token)
 
 
 def _caller(granted: Granted) -> Caller:

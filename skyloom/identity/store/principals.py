@@ -17,7 +17,6 @@ from skyloom.identity.tables import (
     project,
     revoked_token,
     role,
-    signing_key,
     user,
 )
 
@@ -120,7 +119,6 @@ leaf = project.alias("leaf")
 tree = tree.union(select(leaf.c.id).join(tree, leaf.c.parent_id == tree.c.id))
 SUBTREE = select(leaf.c.id, leaf.c.parent_id).join(tree, tree.c.id == leaf.c.id).where(leaf.c.is_domain.is_(False))
 BUMP = update(identity_generation).where(identity_generation.c.id == 1).values(value=identity_generation.c.value + 1)
-SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
 FORGET_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at < bindparam("now"))
 
 
@@ -202,13 +200,6 @@ class Principals:
 
     def bump(self, sql: Sql) -> None:
         sql.execute(BUMP)
-
-    def signing_keys(self, sql: Sql) -> list[bytes]:
-        """Sealed, newest first."""
-        return list(sql.execute(SIGNING_KEYS).scalars())
-
-    def add_signing_key(self, sql: Sql, sealed_key: bytes, now: datetime) -> None:
-        sql.execute(insert(signing_key), {"sealed_key": sealed_key, "created_at": now})
 
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:

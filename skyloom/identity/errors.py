@@ -120,3 +120,15 @@ class DomainHasUsers(Conflict):
             f"Domain {domain_id} has users or groups in the database, who could not be reached any more; delete them "
             "before you give the domain a directory."
         )
+
+
+class RefusalUnknown(NotFound):
+    """Of another's request the same is said as of one that never was."""
+
+    code = "identity.refusal_unknown"
+
+    def __init__(self, request_id: str):
+        super().__init__(
+            f"Nothing is known of a refused request {request_id} of yours: refusals are remembered for a quarter of an "
+            "hour, the last twenty of each user, by the process that refused; make the request again and ask at once."
+        )

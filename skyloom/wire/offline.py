@@ -12,6 +12,8 @@ from skyloom.home import Home
 from skyloom.identity import IdentitySettings
 from skyloom.identity.service.token_keys import TokenKeys
 from skyloom.wire.configuration import configuration
+from skyloom.wire.explained import Explained, Question, explained
+from skyloom.wire.policies import default_policy, loaded_files
 
 
 class NoCloud(NotFound):
@@ -27,6 +29,12 @@ class Offline:
 
     def token_keys(self) -> TokenKeys:
         return TokenKeys(self.db, self.vault, self.settings)
+
+    def explain(self, question: Question) -> Explained:
+        """By the policy files as they are now; raises PolicyFileInvalid."""
+        policy = default_policy()
+        loaded_files(self.home, policy)
+        return explained(self.db.read(), policy, question)
 
 
 @contextmanager

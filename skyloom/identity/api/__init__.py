@@ -11,6 +11,7 @@ from skyloom.identity.api import (
     limits,
     memberships,
     projects,
+    refusals,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -46,6 +47,7 @@ ROUTES: list[Route] = [
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
     *limits.ROUTES,
+    *refusals.ROUTES,
 ]
 
 

@@ -18,6 +18,7 @@ from skyloom.identity.service.endpoint_filter import EndpointFilter
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.limits import Limits
 from skyloom.identity.service.projects import Domains, Projects
+from skyloom.identity.service.refusals import OwnRefusals
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.service.trusts import Trusts
@@ -75,6 +76,7 @@ class IdentityService:
             ground, self.sessions, delegations, self.directories, self.credentials, self.passwords, settings
         )
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
+        self.refusals = OwnRefusals(policy)
         self.trusts = Trusts(ground, delegations, self.sessions, self.users, self.roles, settings)
 
     def authenticate(self, token: str, method: str = "", path: str = "") -> Caller:

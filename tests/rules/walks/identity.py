@@ -196,6 +196,13 @@ WALK = Walk(
         Call("GET /v3/roles/{role_id}/implies", who="admin"),
         Call("GET /v3/role_inferences", who="admin"),
         Call(f"DELETE {IMPLIED}", who="admin"),
+        Call(
+            "GET /v3/users",
+            keep={"refused_id": "header:X-Openstack-Request-Id"},
+            status=403,
+            variant="refused",
+        ),
+        Call("GET /v3/skyloom/refusals/{refused_id}"),
         *delegations.CALLS,
         _deleted("credential", "credentials"),
         _deleted("consumer", "OS-OAUTH1/consumers"),

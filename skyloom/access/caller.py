@@ -8,8 +8,9 @@ class Caller:
     """Ids are those of the identity API. `roles` are names, lower case, implied roles included.
 
     Exactly one of `project_id`, `domain_id`, `system` is set for a scoped token; none for an unscoped one. `is_bound`:
-    came by a restricted application credential or by a trust, so it may make no further credentials. `trust_id` and
-    `application_credential_id` name the delegation by which it came, if any.
+    came by a restricted application credential, a trust or an EC2 key pair, so it may make no further credentials.
+    `trust_id` and `application_credential_id` name the delegation by which it came, if any. `by_key_pair`: it signed a
+    request with an EC2 key.
     """
 
     user_id: str
@@ -28,9 +29,15 @@ class Caller:
     is_bound: bool = False
     trust_id: str | None = None
     application_credential_id: str | None = None
+    by_key_pair: bool = False
 
     def of_request(self, request_id: str, global_request_id: str | None) -> "Caller":
         return replace(self, request_id=request_id, global_request_id=global_request_id)
+
+    @property
+    def is_delegated(self) -> bool:
+        """Holds what somebody handed on, not the user's own password."""
+        return self.trust_id is not None or self.application_credential_id is not None or self.by_key_pair
 
     @property
     def is_admin(self) -> bool:

@@ -60,6 +60,10 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
         return self.application_credential_id is not None or self.trust_id is not None
 
     @property
+    def is_of_key_pair(self) -> bool:
+        return bool(self.methods >> METHODS.index("ec2credential") & 1)
+
+    @property
     def issued_at(self) -> datetime:
         return EPOCH + self.issued_us * MICROSECOND
 

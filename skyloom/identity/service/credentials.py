@@ -15,7 +15,7 @@ from skyloom.access.vault import Vault
 from skyloom.db import Sql, Tx
 from skyloom.db.listing import Page, Sort
 from skyloom.identity import resources
-from skyloom.identity.errors import AttributeInvalid, Duplicate, NoSuch, NotOfToken
+from skyloom.identity.errors import AttributeFixed, AttributeInvalid, Duplicate, NoSuch, NotOfToken
 from skyloom.identity.model import Record
 from skyloom.identity.service.registry import Ground, Registry
 from skyloom.identity.store.catalog import CatalogStore
@@ -24,11 +24,12 @@ EC2 = "ec2"
 
 
 class KeyPair(msgspec.Struct, frozen=True):
-    """What the blob of an EC2 credential holds."""
+    """What the blob of an EC2 credential holds. It is good for no more than the delegation by which it was made."""
 
     access: str
     secret: str
     trust_id: str | None = None
+    app_cred_id: str | None = None
 
 
 class Credentials(Registry):
@@ -47,7 +48,7 @@ class Credentials(Registry):
         return super().new_id(document)
 
     def complete(self, caller: Caller, values: Record) -> None:
-        refuse_bound(caller)
+        _refuse_delegated(caller)
         if values["type"] == EC2 and values["project_id"] is None:
             raise AttributeInvalid("An ec2 credential takes a project_id.", field="project_id")
         values["sealed_blob"] = self.vault.seal(values["blob"].encode())
@@ -59,21 +60,32 @@ class Credentials(Registry):
             raise Duplicate("credential", values["id"])
 
     def update(self, caller: Caller, record_id: str, document: Mapping[str, Any]) -> Record:
-        refuse_bound(caller)
+        _refuse_delegated(caller)
         return super().update(caller, record_id, document)
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if "blob" in values:
             if now["type"] == EC2:
-                _key_pair(values["blob"])
+                _refuse_other_delegation(_key_pair(now["blob"]), _key_pair(values["blob"]))
             values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
     def delete(self, caller: Caller, record_id: str) -> None:
-        refuse_bound(caller)
+        _refuse_delegated(caller)
         super().delete(caller, record_id)
+
+    def get(self, caller: Caller, record_id: str) -> Record:
+        record = super().get(caller, record_id)
+        if caller.is_delegated and not _may_read(caller, record):
+            raise NotOfToken("A token got by a delegation shows key pairs of its own project only.")
+        return record
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """One's own for everybody, all for admins and readers of the system."""
+        if caller.is_delegated:
+            own = {"type": EC2, "project_id": caller.project_id or "", "user_id": caller.user_id}
+            if caller.by_key_pair or any(filters.get(name, value) != value for name, value in own.items()):
+                return None
+            filters = {**filters, **own}
         action = "identity:list_credentials"
         if self.ground.policy.allows(caller, action, {"target.credential.user_id": filters.get("user_id")}):
             return filters
@@ -118,7 +130,7 @@ class Credentials(Registry):
         if project is None or project.is_domain:
             raise NoSuch("project", project_id)
         _refuse_other_project(caller, project_id)
-        pair = KeyPair(access=secrets.token_hex(16), secret=secrets.token_hex(16))
+        pair = KeyPair(secrets.token_hex(16), secrets.token_hex(16), None, caller.application_credential_id)
         blob = msgspec.json.encode(pair)
         row: Record = {
             "id": access_id(pair.access),
@@ -135,7 +147,9 @@ class Credentials(Registry):
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
         filters = {"user_id": user_id, "type": EC2}
-        if caller.application_credential_id or caller.trust_id:
+        if caller.by_key_pair:
+            raise NotOfToken("A token got by a key pair shows no key pairs.")
+        if caller.is_delegated:
             filters["project_id"] = caller.project_id or ""
         rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
         return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
@@ -155,6 +169,8 @@ class Credentials(Registry):
         if found is None:
             raise NoSuch("credential", access)
         self.ground.policy.require(caller, action, {"target.credential.user_id": found[0]["user_id"]})
+        if caller.by_key_pair:
+            raise NotOfToken("A token got by a key pair shows no key pairs.")
         _refuse_other_project(caller, found[0]["project_id"])
         return found
 
@@ -166,9 +182,24 @@ def refuse_bound(caller: Caller) -> None:
         )
 
 
+def _refuse_delegated(caller: Caller) -> None:
+    """Seeds of passcodes and the like are the user's own affair, whatever it has handed on."""
+    if caller.is_delegated:
+        raise NotOfToken("A token got by a delegation cannot make, change or delete credentials.")
+
+
+def _may_read(caller: Caller, record: Mapping[str, Any]) -> bool:
+    return not caller.by_key_pair and record["type"] == EC2 and record["project_id"] == caller.project_id
+
+
+def _refuse_other_delegation(now: KeyPair, wanted: KeyPair) -> None:
+    if (now.trust_id, now.app_cred_id) != (wanted.trust_id, wanted.app_cred_id):
+        raise AttributeFixed("The trust_id and app_cred_id of a key pair cannot be changed.", field="blob")
+
+
 def _refuse_other_project(caller: Caller, project_id: str) -> None:
     """Who came by a delegation has been handed one project, and no key to another."""
-    if (caller.application_credential_id or caller.trust_id) and caller.project_id != project_id:
+    if caller.is_delegated and caller.project_id != project_id:
         raise NotOfToken("A token got by a delegation has to do with key pairs of its own project only.")
 
 

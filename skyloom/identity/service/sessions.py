@@ -230,7 +230,10 @@ def _caller(granted: Granted) -> Caller:
         system=granted.is_system,
         roles=frozenset(role.name.lower() for role in granted.roles),
         audit_ids=token.audit_ids,
-        is_bound=granted.trust is not None or (granted.credential is not None and not granted.credential.unrestricted),
+        is_bound=token.is_of_key_pair
+        or granted.trust is not None
+        or (granted.credential is not None and not granted.credential.unrestricted),
         trust_id=token.trust_id,
         application_credential_id=token.application_credential_id,
+        by_key_pair=token.is_of_key_pair,
     )

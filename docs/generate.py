@@ -119,6 +119,8 @@ def _keys(settings: type[msgspec.Struct]) -> str:
 def _values(schema: Mapping[str, Any]) -> str:
     """ "integer, minimum 1": the words are those of JSON Schema."""
     schema = next((each for each in schema.get("anyOf", []) if each != {"type": "null"}), schema)
+    if "enum" in schema:
+        return " or ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if schema["type"] == "array":
         return f"array of {_values(schema['items'])}"
     return ", ".join([schema["type"], *(f"{name} {value}" for name, value in schema.items() if name != "type")])

@@ -41,12 +41,14 @@ def _samba() -> str | None:
 
 # part -> why the machine lacks it, or None
 PARTS: dict[str, Callable[[], str | None]] = {
+    "node": lambda: _programs("node", "npm"),
     "nats": lambda: _programs("nats-server"),
     "ovn": _ovn,
     "postgresql": _postgresql,
     "qemu": lambda: _programs("qemu-system-x86_64", "qemu-img"),
     "samba": _samba,
     "slapd": lambda: _programs("slapd", "slapadd"),
+    "xmlsec1": lambda: _programs("xmlsec1"),
 }
 
 

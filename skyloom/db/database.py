@@ -51,6 +51,8 @@ CONTRADICTIONS = (
     *("SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"),
 )
 """What unique and foreign keys refuse, in the words of both engines."""
+CACHE_KIB = 8192
+"""Of SQLite's pages, a connection and at most: a big table's index stays in it."""
 FAR_AWAY = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 """libpq's, unless the URL says otherwise: a database whose machine is gone is found out in seconds, not in hours."""
 
@@ -381,6 +383,7 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA case_sensitive_like=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -1,6 +1,6 @@
 """Errors of the identity service."""
 
-from skyloom.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from skyloom.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, Unauthorized, Unavailable
 
 
 class AuthenticationFailed(Unauthorized):
@@ -56,6 +56,20 @@ class AttributeFixed(BadRequest):
     code = "identity.attribute_fixed"
 
 
+class NotALeaf(Forbidden):
+    code = "identity.project_not_a_leaf"
+
+    def __init__(self, project_id: str):
+        super().__init__(f"Cannot delete project {project_id} because it is not a leaf: delete the projects below it.")
+
+
+class NotMovable(Forbidden):
+    code = "identity.project_not_movable"
+
+    def __init__(self, project_id: str):
+        super().__init__(f"Project {project_id} stays where it is: its parent_id cannot be changed.")
+
+
 class StillEnabled(Forbidden):
     code = "identity.still_enabled"
 
@@ -89,6 +103,18 @@ class LimitInUse(Forbidden):
     code = "identity.registered_limit_in_use"
 
 
+class LimitInvalid(Forbidden):
+    """A limit that the enforcement model does not allow beside that of the domain above or of a project below."""
+
+    code = "identity.limit_invalid"
+
+
+class TreeTooDeep(Conflict):
+    """The cloud was set to an enforcement model that its projects do not fit."""
+
+    code = "identity.tree_too_deep"
+
+
 class RoleNotAllowed(Forbidden):
     code = "identity.role_not_allowed"
 
@@ -100,6 +126,18 @@ class RequestNotAllowed(Unauthorized):
 
     def __init__(self) -> None:
         super().__init__("The application credential's access rules do not allow this request.")
+
+
+class SamlMissing(Unavailable):
+    """SAML is asked for where its library or program is not installed."""
+
+    code = "identity.saml_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SAML needs the package pysaml2 and the program xmlsec1: install skyloom[federation] and Debian's xmlsec1.",
+            retry_after_s=300,
+        )
 
 
 class DirectoryReadOnly(Forbidden):
@@ -132,3 +170,102 @@ class RefusalUnknown(NotFound):
             f"Nothing is known of a refused request {request_id} of yours: refusals are remembered for a quarter of an "
             "hour, the last twenty of each user, by the process that refused; make the request again and ask at once."
         )
+
+
+class NoListOfRevoked(Forbidden):
+    """Keystone answers this to everybody: it keeps no tokens, so it can list none."""
+
+    code = "identity.no_list_of_revoked_tokens"
+
+    def __init__(self) -> None:
+        super().__init__("Tokens are not kept, so the revoked ones cannot be listed; read /v3/OS-REVOKE/events.")
+
+
+class PkiGone(Gone):
+    code = "identity.pki_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This API went away with PKI tokens; ask GET /v3/auth/tokens whether a token is valid.")
+
+
+class NotMapped(Unauthorized):
+    """The identity provider has proven who it is, and the mapping makes nobody of that here."""
+
+    code = "identity.not_mapped"
+
+    def __init__(self, reason: str):
+        super().__init__(
+            f"What your identity provider says of you is mapped to no user of this cloud: {reason}. "
+            "Ask an administrator to look at the mapping."
+        )
+
+
+class ProviderDisabled(Forbidden):
+    code = "identity.provider_disabled"
+
+    def __init__(self, noun: str, noun_id: str):
+        super().__init__(f"The {noun.replace('_', ' ')} {noun_id} is disabled.")
+
+
+class RemoteIdRefused(Forbidden):
+    """An assertion of an issuer that is not one of the identity provider's remote_ids."""
+
+    code = "identity.remote_id_refused"
+
+    def __init__(self) -> None:
+        super().__init__("The issuer of the assertion is not among the remote_ids of the identity provider.")
+
+
+class DashboardNotTrusted(Unauthorized):
+    code = "identity.dashboard_not_trusted"
+
+    def __init__(self, origin: str):
+        super().__init__(
+            f"{origin} is not a trusted dashboard; the operator names those in the setting trusted_dashboards."
+        )
+
+
+class ProtocolNotConfigured(NotFound):
+    """There is the protocol, and nobody has said yet how its identity provider is asked."""
+
+    code = "identity.protocol_not_configured"
+
+    def __init__(self, idp_id: str, protocol_id: str):
+        super().__init__(
+            f"The protocol {protocol_id} of identity provider {idp_id} has no driver; an administrator gives it one by "
+            f"PUT /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/config."
+        )
+
+
+class AssertionInvalid(Unauthorized):
+    """What came from an identity provider, or claims to, proves nothing. The reason is for the log."""
+
+    code = "identity.assertion_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("What was sent as proof of the identity provider is not valid; sign in there again.")
+
+
+class AlreadyUsed(Unauthorized):
+    code = "identity.assertion_used"
+
+    def __init__(self) -> None:
+        super().__init__("This answer of the identity provider was used already; sign in there again.")
+
+
+class IdentityProviderAway(Unavailable):
+    """It does not answer, or answers what its protocol does not have."""
+
+    code = "identity.provider_away"
+
+
+class OAuthInvalid(BadRequest):
+    """What OAuth asks of a request is missing or malformed."""
+
+    code = "identity.oauth_invalid"
+
+
+class OAuthRefused(Unauthorized):
+    """A request that OAuth's rules do not let through: the signature, the verifier, the time."""
+
+    code = "identity.oauth_refused"

@@ -15,15 +15,20 @@ from skyloom.identity import tables
 from skyloom.identity.errors import AttributeFixed, AttributeInvalid
 from skyloom.identity.model import Record
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+VISIBLE = r"\S"
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
+ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=VISIBLE)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
 RegionId = Annotated[str, msgspec.Meta(max_length=255)]
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[a-zA-Z0-9+.-]+:.+")]
 Count = Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)]
 """A limit; -1 is none at all."""
 Text = str | None
+RemoteIds = list[Annotated[str, msgspec.Meta(min_length=1, max_length=255)]]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=5_256_000)]
+HttpUrl = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+[^\s]*$")]
+RELAY_STATE_PREFIX = "ss:mem:"
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -42,6 +47,18 @@ class UserOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     multi_factor_auth_rules: list[list[str]] | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class FederatedProtocol(msgspec.Struct, forbid_unknown_fields=True):
+    """By which id a user is known to a provider's protocol."""
+
+    protocol_id: ShortName
+    unique_id: Name
+
+
+class FederatedBy(msgspec.Struct, forbid_unknown_fields=True):
+    idp_id: ShortName
+    protocols: Annotated[list[FederatedProtocol], msgspec.Meta(min_length=1)]
+
+
 class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     service_id: str | msgspec.UnsetType = msgspec.UNSET
     region_id: str | msgspec.UnsetType = msgspec.UNSET
@@ -50,7 +67,8 @@ class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """`default` is what an absent one becomes. `fixed`: settable at creation only. `read_only`: only shown."""
+    """`default` is what an absent one becomes. `fixed`: settable at creation only. `read_only`: only shown.
+    `bare`: without the white space around it."""
 
     name: str
     kind: Any
@@ -59,17 +77,20 @@ class Attribute:
     fixed: bool = False
     filterable: bool = True
     read_only: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True)
 class Resource:
-    """`only`: what else a row of this resource fulfils (a domain is a project with `is_domain`)."""
+    """`only`: what else a row of this resource fulfils (a domain is a project with `is_domain`). `is_closed`: it has
+    no attributes but those described here."""
 
     noun: str
     collection: str
     table: Table
     attributes: Sequence[Attribute]
     only: Mapping[str, Any] = field(default_factory=dict)
+    is_closed: bool = False
     by_name: Mapping[str, Attribute] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +135,16 @@ class Resource:
                     f"Invalid input for field/attribute {name} of the {self.noun}: {rule[0].lower()}{rule[1:]}.",
                     field=name,
                 ) from error
-        values["extra"] = {name: value for name, value in extra.items() if name not in ("id", "links")}
+            if attribute.bare:
+                values[name] = values[name].strip()
+        extra = {name: value for name, value in extra.items() if name not in ("id", "links")}
+        if self.is_closed and extra:
+            name = min(extra)
+            raise AttributeInvalid(
+                f"Invalid input: additional properties are not allowed in a {self.noun} ('{name}' was unexpected).",
+                field=name,
+            )
+        values["extra"] = extra
         return values
 
     def row(self, record: Record) -> dict[str, Any]:
@@ -128,7 +158,7 @@ class Resource:
 
     def record(self, row: Mapping[str, Any]) -> Record:
         """What the API shows of a row: the attributes and what was kept in `extra`, at one level."""
-        shown = {**row["extra"], "id": row["id"]}
+        shown = {**row.get("extra", {}), "id": row["id"]}
         for attribute in self.attributes:
             if attribute.name in row:
                 value = row[attribute.name]
@@ -143,7 +173,7 @@ DOMAIN = Resource(
     "domains",
     tables.project,
     (
-        Attribute("name", ShortName, required=True),
+        Attribute("name", ShortName, required=True, bare=True),
         Attribute("description", Text, default="", filterable=False),
         Attribute("enabled", bool, default=True),
         Attribute("options", Options, default={}, filterable=False),
@@ -155,7 +185,7 @@ PROJECT = Resource(
     "projects",
     tables.project,
     (
-        Attribute("name", ShortName, required=True),
+        Attribute("name", ShortName, required=True, bare=True),
         Attribute("domain_id", Id | None, fixed=True),
         Attribute("parent_id", Id | None, fixed=True),
         Attribute("is_domain", bool, default=False, fixed=True),
@@ -169,13 +199,14 @@ USER = Resource(
     "users",
     tables.user,
     (
-        Attribute("name", UserName, required=True),
+        Attribute("name", UserName, required=True, bare=True),
         Attribute("domain_id", Id | None, fixed=True),
         Attribute("enabled", bool, default=True),
         Attribute("default_project_id", Id | None, filterable=False),
         Attribute("password", Text, filterable=False),
         Attribute("password_expires_at", Text, filterable=False, read_only=True),
         Attribute("options", UserOptions, default={}, filterable=False),
+        Attribute("federated", list[FederatedBy] | None, filterable=False),
     ),
 )
 GROUP = Resource(
@@ -183,7 +214,7 @@ GROUP = Resource(
     "groups",
     tables.group,
     (
-        Attribute("name", ShortName, required=True),
+        Attribute("name", ShortName, required=True, bare=True),
         Attribute("domain_id", Id | None, fixed=True),
         Attribute("description", Text, default="", filterable=False),
     ),
@@ -245,10 +276,10 @@ CREDENTIAL = Resource(
     "credentials",
     tables.credential,
     (
-        Attribute("user_id", Id, required=True, fixed=True),
-        Attribute("type", Name, required=True, fixed=True),
+        Attribute("user_id", Id, required=True),
+        Attribute("type", Name, required=True),
         Attribute("blob", str, required=True, filterable=False),
-        Attribute("project_id", Id | None, fixed=True),
+        Attribute("project_id", Id | None),
     ),
 )
 CONSUMER = Resource(
@@ -295,4 +326,42 @@ LIMIT = Resource(
         Attribute("resource_limit", Count, required=True, filterable=False),
         Attribute("description", Text, filterable=False),
     ),
+)
+IDENTITY_PROVIDER = Resource(
+    "identity_provider",
+    "identity_providers",
+    tables.identity_provider,
+    (
+        Attribute("id", str, read_only=True),
+        Attribute("domain_id", Id | None, fixed=True, filterable=False),
+        Attribute("enabled", bool, default=False),
+        Attribute("description", Text, filterable=False),
+        Attribute("authorization_ttl", Minutes | None, filterable=False),
+        Attribute("remote_ids", RemoteIds | None, filterable=False),
+    ),
+    is_closed=True,
+)
+MAPPING = Resource(
+    "mapping",
+    "mappings",
+    tables.mapping,
+    (
+        Attribute("rules", list[Any], required=True, filterable=False),
+        Attribute("schema_version", Text, filterable=False),
+    ),
+    is_closed=True,
+)
+SERVICE_PROVIDER = Resource(
+    "service_provider",
+    "service_providers",
+    tables.service_provider,
+    (
+        Attribute("id", str, read_only=True),
+        Attribute("auth_url", HttpUrl, required=True, filterable=False),
+        Attribute("sp_url", HttpUrl, required=True, filterable=False),
+        Attribute("enabled", bool, default=False),
+        Attribute("description", Text, filterable=False),
+        Attribute("relay_state_prefix", Text, default=RELAY_STATE_PREFIX, filterable=False),
+    ),
+    is_closed=True,
 )

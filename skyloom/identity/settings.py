@@ -5,9 +5,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from skyloom.identity.saml import ContactType
+
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[int, Meta(ge=1)]
 Days = Annotated[int, Meta(ge=1)]
+EnforcementModel = Literal["flat", "strict_two_level"]
 
 
 class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,3 +38,39 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """For so long is believed what an LDAP directory said of a user; a change there counts after that at the latest."""
     password_expires_days: Days | None = None
     """After so many days a user must change the password. Unset: never."""
+    enforcement_model: EnforcementModel = "flat"
+    """Of unified limits. flat: each limit stands for itself. strict_two_level: no limit is above that of the domain or
+    project above, and a project that lies below another one has none below itself."""
+    trusted_dashboards: tuple[str, ...] = ()
+    """Where a browser that signed in at an identity provider may be sent with its token: https://host/auth/websso/."""
+    default_authorization_ttl: Annotated[int, Meta(ge=0)] = 0
+    """For so many minutes a group that a provider gave counts, unless the provider says otherwise. 0: as long as the
+    token."""
+    assertion_expiration_time: Seconds = 300
+    """For so long a SAML assertion counts that this cloud makes of a token, as the identity provider of another one."""
+    idp_entity_id: str = ""
+    """By which name this cloud is known as an identity provider. Empty: an address below its own URL."""
+    idp_sso_endpoint: str = ""
+    """Where its metadata say that it signs in. Empty: an address below its own URL."""
+    idp_organization_name: str = ""
+    """The metadata's organisation: its name, the name to show, its page."""
+    idp_organization_display_name: str = ""
+    """See idp_organization_name."""
+    idp_organization_url: str = ""
+    """See idp_organization_name."""
+    idp_contact_company: str = ""
+    """The metadata's contact: company, given name, surname, address, telephone and what the person is there for."""
+    idp_contact_name: str = ""
+    """See idp_contact_company."""
+    idp_contact_surname: str = ""
+    """See idp_contact_company."""
+    idp_contact_email: str = ""
+    """See idp_contact_company."""
+    idp_contact_telephone: str = ""
+    """See idp_contact_company."""
+    idp_contact_type: ContactType = "other"
+    """See idp_contact_company."""
+    request_token_duration: Annotated[int, Meta(ge=0)] = 28_800
+    """OAuth 1: so many seconds a user has to authorize a request token. 0: for ever."""
+    access_token_duration: Annotated[int, Meta(ge=0)] = 86_400
+    """OAuth 1: so many seconds a consumer can use an access token. 0: for ever."""

@@ -1,7 +1,20 @@
 """The identity service's tables. A domain is a project with `is_domain`; "" stands where Keystone's API shows null and
 a unique key needs a value."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from skyloom.db import Json, Timestamp, metadata
 
@@ -21,7 +34,8 @@ project = Table(
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
     UniqueConstraint("domain_id", "name"),
-    Index("ix_project_parent_id", "parent_id"),
+    Index("ix_project_parent_id", "parent_id", "name"),
+    Index("ix_project_name", "name", "id"),
 )
 project_tag = Table(
     "project_tag",
@@ -41,8 +55,19 @@ user = Table(
     Column("password_expires_at", Timestamp),
     Column("tokens_not_before", Timestamp),
     Column("options", Json, nullable=False),
+    Column("is_federated", Boolean, nullable=False, default=False),
     Column("extra", Json, nullable=False),
-    UniqueConstraint("domain_id", "name"),
+    # an identity provider names its users as it likes, also two of them alike
+    Index(
+        "ux_user_domain_id_name",
+        "domain_id",
+        "name",
+        unique=True,
+        sqlite_where=text("is_federated = 0"),
+        postgresql_where=text("NOT is_federated"),
+    ),
+    Index("ix_user_domain_id", "domain_id", "name", "id"),
+    Index("ix_user_name", "name", "id"),
 )
 group = Table(
     "group",
@@ -53,6 +78,7 @@ group = Table(
     Column("description", Text, nullable=False),
     Column("extra", Json, nullable=False),
     UniqueConstraint("domain_id", "name"),
+    Index("ix_group_name", "name", "id"),
 )
 membership = Table(
     "membership",
@@ -96,7 +122,7 @@ assignment = Table(
     Column("target_id", ID, primary_key=True),
     Column("role_id", ID, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
     Column("inherited", Boolean, primary_key=True),
-    Index("ix_assignment_target", "target_kind", "target_id"),
+    Index("ix_assignment_target", "target_id", "target_kind"),
     Index("ix_assignment_role_id", "role_id"),
 )
 region = Table(
@@ -137,6 +163,18 @@ policy = Table(
     Column("blob", Json, nullable=False),
     Column("extra", Json, nullable=False),
 )
+policy_association = Table(
+    "policy_association",
+    metadata,
+    Column("place", String(400), primary_key=True),
+    Column("policy_id", ID, ForeignKey("policy.id", ondelete="CASCADE"), nullable=False),
+    Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE")),
+    Column("service_id", ID, ForeignKey("service.id", ondelete="CASCADE")),
+    Column("region_id", String(255), ForeignKey("region.id", ondelete="CASCADE")),
+    Index("ix_policy_association_policy_id", "policy_id"),
+    Index("ix_policy_association_endpoint_id", "endpoint_id"),
+    Index("ix_policy_association_service_id", "service_id"),
+)
 credential = Table(
     "credential",
     metadata,
@@ -155,6 +193,41 @@ consumer = Table(
     Column("description", Text),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("extra", Json, nullable=False),
+)
+request_token = Table(
+    "request_token",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("sealed_verifier", LargeBinary),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE")),
+    Column("role_ids", Json, nullable=False),
+    Column("expires_at", Timestamp),
+    Index("ix_request_token_consumer_id", "consumer_id"),
+)
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("role_ids", Json, nullable=False),
+    Column("expires_at", Timestamp),
+    Index("ix_access_token_consumer_id", "consumer_id"),
+    Index("ix_access_token_authorizing_user_id", "authorizing_user_id"),
+)
+oauth_nonce = Table(
+    "oauth_nonce",
+    metadata,
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), primary_key=True),
+    Column("token", ID, primary_key=True),
+    Column("nonce", NAME, primary_key=True),
+    Column("signed_at", Timestamp, primary_key=True),
+    Index("ix_oauth_nonce_signed_at", "signed_at"),
 )
 application_credential = Table(
     "application_credential",
@@ -265,11 +338,94 @@ limit = Table(
     Column("extra", Json, nullable=False),
     UniqueConstraint("service_id", "region_id", "project_id", "domain_id", "resource_name"),
 )
-revoked_token = Table(
-    "revoked_token",
+identity_provider = Table(
+    "identity_provider",
     metadata,
-    Column("audit_id", String(32), primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("domain_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("authorization_ttl", Integer),
+    Index("ix_identity_provider_domain_id", "domain_id"),
+)
+remote_id = Table(
+    "remote_id",
+    metadata,
+    Column("remote_id", NAME, primary_key=True),
+    Column("idp_id", ID, ForeignKey("identity_provider.id", ondelete="CASCADE"), nullable=False),
+    Index("ix_remote_id_idp_id", "idp_id"),
+)
+mapping = Table(
+    "mapping",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("rules", Json, nullable=False),
+    Column("schema_version", String(5), nullable=False),
+)
+federation_protocol = Table(
+    "federation_protocol",
+    metadata,
+    Column("idp_id", ID, ForeignKey("identity_provider.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("mapping_id", ID, nullable=False),
+    Column("remote_id_attribute", NAME),
+    Column("driver", String(64)),
+    Column("options", Json, nullable=False),
+    Column("sealed_secrets", LargeBinary),
+)
+service_provider = Table(
+    "service_provider",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("auth_url", Text, nullable=False),
+    Column("sp_url", Text, nullable=False),
+    Column("relay_state_prefix", Text, nullable=False),
+)
+federated_user = Table(
+    "federated_user",
+    metadata,
+    Column("idp_id", ID, primary_key=True),
+    Column("protocol_id", ID, primary_key=True),
+    Column("unique_id", NAME, primary_key=True),
+    Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    ForeignKeyConstraint(
+        ("idp_id", "protocol_id"), ("federation_protocol.idp_id", "federation_protocol.id"), ondelete="CASCADE"
+    ),
+    Index("ix_federated_user_user_id", "user_id"),
+)
+federated_membership = Table(
+    "federated_membership",
+    metadata,
+    Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", ID, ForeignKey("group.id", ondelete="CASCADE"), primary_key=True),
+    Column("idp_id", ID, ForeignKey("identity_provider.id", ondelete="CASCADE"), primary_key=True),
     Column("expires_at", Timestamp, nullable=False),
+    Index("ix_federated_membership_group_id", "group_id"),
+    Index("ix_federated_membership_idp_id", "idp_id"),
+)
+used_once = Table(
+    "used_once",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),
+    Column("expires_at", Timestamp, nullable=False),
+)
+revocation_event = Table(
+    "revocation_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *[
+        Column(name, ID)
+        for name in ("user_id", "role_id", "domain_id", "project_id", "trust_id", "consumer_id", "access_token_id")
+    ],
+    Column("audit_id", String(32)),
+    Column("audit_chain_id", String(32)),
+    Column("issued_before", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp, nullable=False),
+    Index("ix_revocation_event_audit_id", "audit_id"),
+    Index("ix_revocation_event_audit_chain_id", "audit_chain_id"),
+    Index("ix_revocation_event_revoked_at", "revoked_at"),
 )
 signing_key = Table(
     "signing_key",
@@ -283,6 +439,20 @@ signing_key = Table(
     Column("retired_at", Timestamp),
     # of the tokens that any process may have signed by it
     Column("longest_life_s", Integer, nullable=False),
+)
+identity_change = Table(
+    "identity_change",
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("thing", ID, primary_key=True),
+)
+saml_key = Table(
+    "saml_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
 )
 identity_generation = Table(
     "identity_generation",

@@ -16,8 +16,9 @@ from skyloom.compute.drivers.contract import ImageGone
 from skyloom.db import Database
 from skyloom.home import Home, Plan
 from skyloom.identity.api import api as identity_api
-from skyloom.identity.drivers.opening import opener
+from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
+from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.image.api import api as image_api
 from skyloom.image.drivers.files import FileStore
 from skyloom.image.reconcile import ImageReconciler
@@ -60,8 +61,16 @@ class Core:
         self.work = Work(db)
         settings = configuration(home, plan).identity
         vault = Vault.at(home.folder / "secret.key")
-        directories = opener(db.clock)
-        self.identity = identity.IdentityService(db, self.policy, vault, settings, plan.public_url, directories)
+        self.identity = identity.IdentityService(
+            db,
+            self.policy,
+            vault,
+            settings,
+            plan.public_url,
+            opener(db.clock),
+            federation_opener(db.clock, SamlKeys(db, vault).pair),
+            saml_provider_opener(db.clock),
+        )
         self.images = FileStore(home.folder / "images")
         self.image = image.ImageService(db, self.policy, self.images, image.ImageSettings())
         self.network = NetworkService(db, self.policy)
@@ -163,6 +172,7 @@ class Core:
         self.network_reconciler.stop()
         self.network_driver.close()
         self.identity.directories.close()
+        self.identity.federation.close()
 
     def apis(self) -> Iterator[Api]:
         yield identity_api(self.identity)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from skyloom.access import Caller, Policy
 from skyloom.access.explain import DEFAULT, Answered, explain, ways
-from skyloom.db import Sql
+from skyloom.db import Database, Sql
 from skyloom.errors import NotFound
 from skyloom.identity.model import SYSTEM_ID, Project, User
 from skyloom.identity.service.provenance import Held, Provenance
@@ -48,12 +48,12 @@ class Explained:
     missing: Sequence[Sequence[str]]
 
 
-def explained(sql: Sql, policy: Policy, question: Question) -> Explained:
+def explained(db: Database, policy: Policy, question: Question) -> Explained:
     """Raises NothingToExplain for a user, scope or action that is not there."""
     if question.action not in policy.rules.texts:
         near = difflib.get_close_matches(question.action, policy.rules.texts, 1, 0.7)
         raise NothingToExplain(f"There is no action {question.action}{f'; {near[0]} is like it' if near else ''}.")
-    principals, grants = Principals(), Grants()
+    sql, principals, grants = db.read(), Principals(db.clock), Grants(db.clock)
     user = _user(sql, principals, question)
     project, domain = _scope(sql, principals, question)
     kind, target_id = "", ""

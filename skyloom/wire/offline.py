@@ -34,7 +34,7 @@ class Offline:
         """By the policy files as they are now; raises PolicyFileInvalid."""
         policy = default_policy()
         loaded_files(self.home, policy)
-        return explained(self.db.read(), policy, question)
+        return explained(self.db, policy, question)
 
 
 @contextmanager

@@ -127,14 +127,17 @@ class WholeCloud:
         return connection
 
     def openstack(
-        self, *words: str, cloud: str = "skyloom", lines: Sequence[str] = ()
+        self, *words: str, cloud: str = "skyloom", lines: Sequence[str] = (), clouds_yaml: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """The unmodified command of the same Python; `lines` are commands for its one process to work off."""
+        """The unmodified command of the same Python; `lines` are commands for its one process to work off.
+
+        `clouds_yaml`: another file than the one that the cloud wrote.
+        """
         return subprocess.run(
             [str(Path(sys.executable).parent / "openstack"), *words],
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("OS_")},
-                "OS_CLIENT_CONFIG_FILE": str(self.home.clouds_yaml),
+                "OS_CLIENT_CONFIG_FILE": str(clouds_yaml or self.home.clouds_yaml),
                 "OS_CLOUD": cloud,
             },
             input="".join(f"{line}\n" for line in lines),

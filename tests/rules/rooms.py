@@ -46,7 +46,7 @@ ROOMS = {
     "contract": _room("contract model errors", PURE, "msgspec"),
     "drivers": _room("drivers host contract model errors", f"{PURE} parts", None),
     "api": _room(
-        "api service model errors settings face",
+        "api service model errors settings contract face",
         f"{PURE} access db.listing web",
         "msgspec",
         faces=True,
@@ -55,6 +55,7 @@ ROOMS = {
 }
 PARTS = {
     "identity.resources": "store",
+    "identity.saml": "model",
     "network.addresses": "model",
     "network.kinds": "model",
     "network.face": "service",
@@ -93,7 +94,7 @@ def room_of(module: str) -> tuple[str, str]:
     if (part := PARTS.get(f"{domain}.{inner[0]}")) is not None:
         return domain, part
     if inner[0] == "drivers":
-        is_contract = inner[1:] == ["contract"] or not inner[1:]
+        is_contract = not inner[1:] or inner[1].endswith("contract")
         return domain, "contract" if is_contract else "drivers"
     return domain, inner[0] if inner[0] in ROOMS else "service"
 

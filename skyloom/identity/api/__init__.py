@@ -3,15 +3,22 @@
 from skyloom.errors import OverLimit
 from skyloom.identity import resources
 from skyloom.identity.api import (
+    bursting,
     delegations,
     discovery,
     domain_configs,
     endpoint_filter,
+    endpoint_policies,
+    federation,
+    federation_auth,
     grants,
     limits,
     memberships,
+    oauth1,
     projects,
     refusals,
+    removed,
+    revocations,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -35,6 +42,9 @@ PLAIN = (
     Plain(resources.ENDPOINT_GROUP, prefix="OS-EP-FILTER/"),
     Plain(resources.REGISTERED_LIMIT, methods="GET PATCH DELETE"),
     Plain(resources.LIMIT, methods="GET PATCH DELETE"),
+    federation.IdentityProviders(resources.IDENTITY_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
+    Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
+    Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
 ROUTES: list[Route] = [
     *discovery.ROUTES,
@@ -46,8 +56,15 @@ ROUTES: list[Route] = [
     *delegations.ROUTES,
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
+    *endpoint_policies.ROUTES,
+    *removed.ROUTES,
+    *revocations.ROUTES,
+    *oauth1.ROUTES,
     *limits.ROUTES,
     *refusals.ROUTES,
+    *federation.ROUTES,
+    *federation_auth.ROUTES,
+    *bursting.ROUTES,
 ]
 
 

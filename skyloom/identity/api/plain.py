@@ -16,7 +16,8 @@ Body = dict[str, dict[str, Any]]
 
 
 class Plain:
-    """`prefix`: of an extension, before the collection's name. Only the methods in `methods` are routed."""
+    """`prefix`: of an extension, before the collection's name. Only the methods in `methods` are routed: a new one is
+    made by POST, or by PUT to an id of the client's choice."""
 
     def __init__(self, described: Resource, prefix: str = "", methods: str = "POST GET PATCH DELETE"):
         self.described = described
@@ -28,6 +29,7 @@ class Plain:
         many, one = f"/v3/{self.place}", f"/v3/{self.place}/{{{noun}_id}}"
         routes = [
             Route("POST", many, self.create, f"identity:create_{noun}", body=Body, status=201),
+            Route("PUT", one, self.create_named, f"identity:create_{noun}", body=Body, status=201),
             Route("GET", many, self.list, f"identity:list_{plural}"),
             Route("GET", one, self.show, f"identity:get_{noun}"),
             Route("PATCH", one, self.update, f"identity:update_{noun}", body=Body),
@@ -37,6 +39,12 @@ class Plain:
 
     def create(self, ctx: Ctx, body: Body) -> Any:
         return self._shown(ctx, self._registry(ctx).create(ctx.caller, inner(body, self.described.noun)))
+
+    def create_named(self, ctx: Ctx, body: Body, **at: str) -> Any:
+        document = inner(body, self.described.noun)
+        if document.get("id", self._id(at)) != self._id(at):
+            raise BodyInvalid(f"The URL names {self._id(at)} and the body {document['id']}.", field="id")
+        return self._shown(ctx, self._registry(ctx).create(ctx.caller, {**document, "id": self._id(at)}))
 
     def list(self, ctx: Ctx) -> Any:
         registry = self._registry(ctx)

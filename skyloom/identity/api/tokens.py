@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from skyloom.identity.api.oauth1 import signed_call
 from skyloom.identity.api.views import Ctx, collection, own_url
 from skyloom.identity.model import Project
 from skyloom.identity.service.application_credentials import shown_rules
@@ -38,13 +39,14 @@ class S3Tokens(msgspec.Struct):
 
 
 def issue(ctx: Ctx, body: Authenticate) -> Reply:
-    return _reply(ctx, ctx.service.auth.issue(ctx.caller, body.auth), 201)
+    call = signed_call(ctx, with_parameters=False) if "oauth1" in body.auth.identity.methods else None
+    return token_reply(ctx, ctx.service.auth.issue(ctx.caller, body.auth, call), 201)
 
 
 def validate(ctx: Ctx) -> Reply:
     action = "identity:check_token" if ctx.request.method == "HEAD" else "identity:validate_token"
     also_expired = bool(ctx.flag("allow_expired")) if ctx.request.query else False
-    return _reply(ctx, ctx.service.sessions.validate(ctx.caller, _subject(ctx), action, also_expired), 200)
+    return token_reply(ctx, ctx.service.sessions.validate(ctx.caller, _subject(ctx), action, also_expired), 200)
 
 
 def revoke(ctx: Ctx) -> Reply:
@@ -56,12 +58,12 @@ def ec2_tokens(ctx: Ctx, body: Ec2Tokens) -> Reply:
     signed = body.ec2Credentials or body.credentials
     if signed is None:
         raise BodyInvalid("Invalid input: 'ec2Credentials' is a required property.", field="ec2Credentials")
-    return _reply(ctx, ctx.service.auth.issue_signed(ctx.caller, signed), 200)
+    return token_reply(ctx, ctx.service.auth.issue_signed(ctx.caller, signed), 200)
 
 
 def s3_tokens(ctx: Ctx, body: S3Tokens) -> Reply:
     sent = body.credentials
-    return _reply(ctx, ctx.service.auth.issue_for_text(ctx.caller, sent.access, sent.token, sent.signature), 200)
+    return token_reply(ctx, ctx.service.auth.issue_for_text(ctx.caller, sent.access, sent.token, sent.signature), 200)
 
 
 def catalog(ctx: Ctx) -> Any:
@@ -89,13 +91,18 @@ def _subject(ctx: Ctx) -> str:
     return text
 
 
-def _reply(ctx: Ctx, granted: Granted, status: int) -> Reply:
+def token_reply(ctx: Ctx, granted: Granted, status: int) -> Reply:
     """The token's own part is rendered once for each grant, the catalog once for all of them."""
     own = granted.drawn.get("token")
     if own is None:
         own = granted.drawn["token"] = b'{"token":' + msgspec.json.encode(_token(granted))[:-1]
-    has_catalog = granted.roles and not (ctx.request.query and ctx.one("nocatalog") is not None)
-    parts = (own, b',"catalog":', ctx.service.catalog_of(granted), b"}}") if has_catalog else (own, b"}}")
+    catalog, service_providers = ctx.service.catalog_of(granted)
+    parts = [own]
+    if granted.roles and not (ctx.request.query and ctx.one("nocatalog") is not None):
+        parts += (b',"catalog":', catalog)
+    if service_providers:
+        parts += (b',"service_providers":', service_providers)
+    parts.append(b"}}")
     headers = [("Content-Type", "application/json"), ("X-Subject-Token", granted.text), ("Vary", "X-Auth-Token")]
     return Reply(status, headers, b"".join(parts))
 
@@ -114,6 +121,13 @@ def _token(granted: Granted) -> dict[str, Any]:
         "expires_at": shown_time(token.expires_at),
         "issued_at": shown_time(token.issued_at),
     }
+    if granted.federated is not None:
+        del shown["user"]["password_expires_at"]
+        shown["user"]["OS-FEDERATION"] = {
+            "groups": [{"id": group_id} for group_id in granted.federated.group_ids],
+            "identity_provider": {"id": granted.federated.identity_provider_id},
+            "protocol": {"id": granted.federated.protocol_id},
+        }
     if granted.project is not None:
         shown["project"] = {"domain": _domain(granted.project), "id": granted.project.id, "name": granted.project.name}
         shown["is_domain"] = False
@@ -129,6 +143,11 @@ def _token(granted: Granted) -> dict[str, Any]:
             "impersonation": granted.trust.impersonation,
             "trustor_user": {"id": granted.trust.trustor_user_id},
             "trustee_user": {"id": granted.trust.trustee_user_id},
+        }
+    if granted.access_token is not None:
+        shown["OS-OAUTH1"] = {
+            "access_token_id": granted.access_token.id,
+            "consumer_id": granted.access_token.consumer_id,
         }
     if granted.credential is not None:
         shown["application_credential"] = {

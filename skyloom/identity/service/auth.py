@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 
 from skyloom.access import SYSTEM, Caller
 from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NotOfToken, ScopeNotAllowed
-from skyloom.identity.model import ApplicationCredential, Trust, User
+from skyloom.identity.model import AccessToken, ApplicationCredential, Trust, User
+from skyloom.identity.oauth1 import SignedCall
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.auth_request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
 from skyloom.identity.service.credentials import Credentials, KeyPair
 from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.signatures import TOTP_STEP_S, SignedRequest, is_signed, is_signed_text, totp
 from skyloom.identity.store.delegations import Delegations
+from skyloom.identity.store.federation import Protocol
 from skyloom.identity.times import time_of
 from skyloom.identity.tokens import METHODS, ScopeKind, Token, audit_id, methods_mask, microseconds
 
@@ -27,13 +30,18 @@ SIGNATURE_LIFE_S = 900
 
 @dataclass(slots=True)
 class _Proven:
-    """What the methods of one request have established so far."""
+    """What the methods of one request have established so far. `call`: the request itself, for one that is signed."""
 
+    caller: Caller
+    call: SignedCall | None = None
     user: User | None = None
     methods: list[str] = field(default_factory=list)
     chain: str | None = None
     expires_at: datetime | None = None
     credential: ApplicationCredential | None = None
+    access_token: AccessToken | None = None
+    identity_provider_id: str | None = None
+    protocol_id: str | None = None
 
     def settle(self, user: User | None, *methods: str) -> None:
         if user is None or not user.enabled or not user.domain_enabled:
@@ -42,6 +50,10 @@ class _Proven:
             raise AuthenticationFailed()
         self.user = user
         self.methods += methods
+
+    def end(self, at: datetime | None) -> None:
+        """No method makes longer what another has bounded."""
+        self.expires_at = min((end for end in (self.expires_at, at) if end is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,7 @@ class AuthService:
         delegations: Delegations,
         directories: Directories,
         credentials: Credentials,
+        oauth1: OAuth1,
         passwords: Passwords,
         settings: IdentitySettings,
     ):
@@ -75,6 +88,7 @@ class AuthService:
         self.delegations = delegations
         self.directories = directories
         self.credentials = credentials
+        self.oauth1 = oauth1
         self.passwords = passwords
         self.settings = settings
         self._prove: Mapping[str, Callable[[Identity, _Proven], None]] = {
@@ -82,11 +96,13 @@ class AuthService:
             "token": self._prove_token,
             "totp": self._prove_totp,
             "application_credential": self._prove_application_credential,
+            "mapped": self._prove_mapped,
+            "oauth1": self._prove_oauth1,
         }
 
-    def issue(self, caller: Caller, request: AuthRequest) -> Granted:
+    def issue(self, caller: Caller, request: AuthRequest, call: SignedCall | None = None) -> Granted:
         """A new token. Raises AuthenticationFailed without saying what was wrong."""
-        proven = _Proven()
+        proven = _Proven(caller, call)
         for method in dict.fromkeys(request.identity.methods):
             prove = self._prove.get(method)
             if prove is None:
@@ -108,12 +124,20 @@ class AuthService:
         self.ground.policy.require(caller, "identity:s3tokens_validate")
         return self._issue_for_key(caller, access, lambda pair: is_signed_text(text, signature, pair.secret))
 
+    def issue_mapped(self, caller: Caller, user_id: str, by: Protocol, expires_at: datetime | None) -> Granted:
+        """The unscoped token of a user whom an identity provider has proven; it ends at `expires_at` at the latest."""
+        proven = _Proven(caller, identity_provider_id=by.idp_id, protocol_id=by.id, expires_at=expires_at)
+        proven.settle(self.principals.user(self.db.read(), user_id), "mapped")
+        assert proven.user is not None
+        _check_factors(proven.user, proven.methods)
+        return self._issue(caller, proven, UNSCOPED)
+
     def _issue_for_key(self, caller: Caller, access: str, is_right: Callable[[KeyPair], bool]) -> Granted:
         found = self.credentials.key_pair(self.db.read(), access)
         if found is None or not is_right(found[1]):
             raise AuthenticationFailed()
         row, pair = found
-        proven = _Proven()
+        proven = _Proven(caller)
         proven.settle(self.principals.user(self.db.read(), row["user_id"]), "ec2credential")
         if pair.app_cred_id is not None:
             self._bind(proven, pair.app_cred_id, row["project_id"])
@@ -151,6 +175,9 @@ class AuthService:
             audit_ids=(audit_id(), proven.chain) if proven.chain else (audit_id(),),
             application_credential_id=proven.credential.id if proven.credential else None,
             trust_id=trust.id if trust else None,
+            access_token_id=proven.access_token.id if proven.access_token else None,
+            identity_provider_id=proven.identity_provider_id,
+            protocol_id=proven.protocol_id,
         )
         granted = self.sessions.grant(self.sessions.pack(token), token, proven.user)
         if granted is None and target.is_default:
@@ -187,13 +214,25 @@ class AuthService:
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
         if identity.token is None:
             raise AuthenticationFailed()
-        granted = self.sessions.granted(identity.token.id)
+        self._take_token("token", self.sessions.granted(identity.token.id), proven)
+
+    def _prove_mapped(self, identity: Identity, proven: _Proven) -> None:
+        """The older way to a scope: the unscoped token of a federated user."""
+        if identity.mapped is None:
+            raise AuthenticationFailed()
+        granted = self.sessions.granted(identity.mapped.id)
+        if granted.federated is None:
+            raise AuthenticationFailed()
+        self._take_token("mapped", granted, proven)
+
+    def _take_token(self, method: str, granted: Granted, proven: _Proven) -> None:
         token = granted.token
         if token.is_delegated or token.is_of_key_pair:
-            raise NotOfToken("A token got by an application credential or a trust cannot be exchanged for another one.")
-        proven.settle(granted.user, "token", *token.method_names)
+            raise NotOfToken("A token got by a delegation cannot be exchanged; use the delegation again.")
+        proven.settle(granted.user, method, *token.method_names)
         proven.chain = token.audit_ids[-1]
-        proven.expires_at = token.expires_at
+        proven.end(token.expires_at)
+        proven.identity_provider_id, proven.protocol_id = token.identity_provider_id, token.protocol_id
 
     def _prove_totp(self, identity: Identity, proven: _Proven) -> None:
         """The passcode of this time step or the one before."""
@@ -231,7 +270,15 @@ class AuthService:
             raise AuthenticationFailed()
         proven.settle(self.principals.user(sql, credential.user_id), "application_credential")
         proven.credential = credential
-        proven.expires_at = credential.expires_at
+        proven.end(credential.expires_at)
+
+    def _prove_oauth1(self, identity: Identity, proven: _Proven) -> None:
+        if proven.call is None:
+            raise AuthenticationFailed()
+        access_token = self.oauth1.prove(proven.caller, proven.call)
+        proven.settle(self.principals.user(self.db.read(), access_token.authorizing_user_id), "oauth1")
+        proven.access_token = access_token
+        proven.end(access_token.expires_at)
 
     def _user(self, ref: UserRef | TotpUser) -> User | None:
         sql = self.db.read()
@@ -267,6 +314,10 @@ class AuthService:
     def _target(self, scope: Scope | str | None, proven: _Proven) -> _Target:
         """The scope asked for; without a word of it the credential's project, or the user's default one if usable."""
         assert proven.user is not None
+        if proven.access_token is not None:
+            if proven.credential is not None:
+                raise AuthenticationFailed()
+            return _Target(ScopeKind.PROJECT, proven.access_token.project_id)
         if proven.credential is not None:
             own = _Target(ScopeKind.PROJECT, proven.credential.project_id)
             if isinstance(scope, Scope) and self._asked(scope, proven) != own:

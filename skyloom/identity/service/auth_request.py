@@ -41,12 +41,19 @@ class ApplicationCredentialMethod(msgspec.Struct, frozen=True):
     user: UserRef | None = None
 
 
+class MappedMethod(msgspec.Struct, frozen=True):
+    """A token of a federated user, whom it proves again; what the body says of its provider is not looked at."""
+
+    id: str
+
+
 class Identity(msgspec.Struct, frozen=True):
     methods: list[str]
     password: PasswordMethod | None = None
     token: TokenMethod | None = None
     totp: TotpMethod | None = None
     application_credential: ApplicationCredentialMethod | None = None
+    mapped: MappedMethod | None = None
 
 
 class ProjectRef(msgspec.Struct, frozen=True):

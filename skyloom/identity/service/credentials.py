@@ -6,6 +6,7 @@ The blob is sealed in its column and opened only to be shown to who may see it.
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -17,10 +18,10 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeFixed, AttributeInvalid, Duplicate, NoSuch, NotOfToken
 from skyloom.identity.model import Record
-from skyloom.identity.service.registry import Ground, Registry
+from skyloom.identity.service.registry import Ground, Listed, Query, Registry
 from skyloom.identity.store.catalog import CatalogStore
 
-EC2 = "ec2"
+EC2, TOTP = "ec2", "totp"
 
 
 class KeyPair(msgspec.Struct, frozen=True):
@@ -47,10 +48,22 @@ class Credentials(Registry):
             return access_id(_key_pair(document.get("blob")).access)
         return super().new_id(document)
 
+    def allowed(self, caller: Caller, verb: str, record_id: str) -> Record:
+        record = super().allowed(caller, verb, record_id)
+        _refuse_beyond(caller, record)
+        return record
+
+    def list(self, caller: Caller, query: Query) -> Listed:
+        found = super().list(caller, query)
+        return replace(found, records=[record for record in found.records if _is_within(caller, record)])
+
     def complete(self, caller: Caller, values: Record) -> None:
-        _refuse_delegated(caller)
+        refuse_bound(caller)
         if values["type"] == EC2 and values["project_id"] is None:
             raise AttributeInvalid("An ec2 credential takes a project_id.", field="project_id")
+        if values["type"] == EC2 and caller.is_delegated:
+            values["blob"] = msgspec.json.encode(_by(caller, _key_pair(values["blob"]))).decode()
+        _refuse_beyond(caller, values)
         values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
     def check_new(self, tx: Tx, values: Record) -> None:
@@ -60,33 +73,36 @@ class Credentials(Registry):
             raise Duplicate("credential", values["id"])
 
     def update(self, caller: Caller, record_id: str, document: Mapping[str, Any]) -> Record:
-        _refuse_delegated(caller)
+        refuse_bound(caller)
         return super().update(caller, record_id, document)
 
+    def check_document(self, caller: Caller, now: Record, document: Mapping[str, Any]) -> None:
+        """It may be given away to where the caller could have made it."""
+        whole = {**now, **document}
+        self.require(caller, "update", whole)
+        _refuse_beyond(caller, whole)
+        if EC2 in (now["type"], whole["type"]) and now["type"] != whole["type"]:
+            raise AttributeFixed("An ec2 credential is found by its access key; make a new one.", field="type")
+
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        if "user_id" in values and self.ground.principals.user(tx, values["user_id"]) is None:
+            raise NoSuch("user", values["user_id"])
         if "blob" in values:
             if now["type"] == EC2:
                 _refuse_other_delegation(_key_pair(now["blob"]), _key_pair(values["blob"]))
             values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
     def delete(self, caller: Caller, record_id: str) -> None:
-        _refuse_delegated(caller)
+        refuse_bound(caller)
         super().delete(caller, record_id)
 
-    def get(self, caller: Caller, record_id: str) -> Record:
-        record = super().get(caller, record_id)
-        if caller.is_delegated and not _may_read(caller, record):
-            raise NotOfToken("A token got by a delegation shows key pairs of its own project only.")
-        return record
-
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """One's own for everybody, all for admins and readers of the system."""
-        if caller.is_delegated:
-            own = {"type": EC2, "project_id": caller.project_id or "", "user_id": caller.user_id}
-            if caller.by_key_pair or any(filters.get(name, value) != value for name, value in own.items()):
-                return None
-            filters = {**filters, **own}
+        """One's own for everybody, all for admins and readers of the system; of one project by a delegation."""
         action = "identity:list_credentials"
+        if caller.is_delegated:
+            if caller.by_key_pair or filters.get("project_id", caller.project_id) != caller.project_id:
+                return None
+            filters = {**filters, "project_id": caller.project_id}
         if self.ground.policy.allows(caller, action, {"target.credential.user_id": filters.get("user_id")}):
             return filters
         self.ground.policy.require(caller, action, {"target.credential.user_id": caller.user_id})
@@ -104,7 +120,7 @@ class Credentials(Registry):
 
     # -- of one user, by type, for authentication
 
-    def blobs(self, sql: Sql, user_id: str, kind: str) -> list[str]:
+    def blobs(self, sql: Sql, user_id: str, kind: str) -> Sequence[str]:
         rows = self.records.list(sql, {"user_id": user_id, "type": kind}, Page(sorts=(Sort("id"),)))
         return [self.vault.open(row["sealed_blob"]).decode() for row in rows]
 
@@ -130,7 +146,7 @@ class Credentials(Registry):
         if project is None or project.is_domain:
             raise NoSuch("project", project_id)
         _refuse_other_project(caller, project_id)
-        pair = KeyPair(secrets.token_hex(16), secrets.token_hex(16), None, caller.application_credential_id)
+        pair = _by(caller, KeyPair(access=secrets.token_hex(16), secret=secrets.token_hex(16)))
         blob = msgspec.json.encode(pair)
         row: Record = {
             "id": access_id(pair.access),
@@ -147,12 +163,9 @@ class Credentials(Registry):
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
         filters = {"user_id": user_id, "type": EC2}
-        if caller.by_key_pair:
-            raise NotOfToken("A token got by a key pair shows no key pairs.")
-        if caller.is_delegated:
-            filters["project_id"] = caller.project_id or ""
         rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
-        return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
+        found = [{**row, "blob": self.vault.open(row["sealed_blob"]).decode()} for row in rows]
+        return [_ec2(row, _key_pair(row["blob"])) for row in found if _is_within(caller, row)]
 
     def get_ec2(self, caller: Caller, access: str) -> Record:
         return _ec2(*self._ec2_of(caller, "identity:ec2_get_credential", access))
@@ -169,27 +182,40 @@ class Credentials(Registry):
         if found is None:
             raise NoSuch("credential", access)
         self.ground.policy.require(caller, action, {"target.credential.user_id": found[0]["user_id"]})
-        if caller.by_key_pair:
-            raise NotOfToken("A token got by a key pair shows no key pairs.")
-        _refuse_other_project(caller, found[0]["project_id"])
+        row, pair = found
+        _refuse_beyond(caller, {**row, "blob": msgspec.json.encode(pair).decode()})
         return found
 
 
 def refuse_bound(caller: Caller) -> None:
     if caller.is_bound:
         raise NotOfToken(
-            "A token got by a restricted application credential or by a trust cannot make or change credentials."
+            "A token got by a restricted application credential, a trust or OAuth cannot make or change credentials."
         )
 
 
-def _refuse_delegated(caller: Caller) -> None:
-    """Seeds of passcodes and the like are the user's own affair, whatever it has handed on."""
-    if caller.is_delegated:
-        raise NotOfToken("A token got by a delegation cannot make, change or delete credentials.")
+def _is_within(caller: Caller, record: Mapping[str, Any]) -> bool:
+    """Who came by a delegation has been handed one project and some roles: no key to another one, no key that is good
+    for more roles, and no second factor of the user."""
+    if not caller.is_delegated:
+        return True
+    if caller.by_key_pair or record["project_id"] != caller.project_id or record["type"] == TOTP:
+        return False
+    return record["type"] != EC2 or _is_by(caller, _key_pair(record["blob"]))
 
 
-def _may_read(caller: Caller, record: Mapping[str, Any]) -> bool:
-    return not caller.by_key_pair and record["type"] == EC2 and record["project_id"] == caller.project_id
+def _refuse_beyond(caller: Caller, record: Mapping[str, Any]) -> None:
+    if not _is_within(caller, record):
+        raise NotOfToken("A token got by a delegation has to do with what was made by it in its own project only.")
+
+
+def _by(caller: Caller, pair: KeyPair) -> KeyPair:
+    """The pair as made by this caller: whatever it says itself of a delegation is not asked for."""
+    return msgspec.structs.replace(pair, trust_id=caller.trust_id, app_cred_id=caller.application_credential_id)
+
+
+def _is_by(caller: Caller, pair: KeyPair) -> bool:
+    return (pair.trust_id, pair.app_cred_id) == (caller.trust_id, caller.application_credential_id)
 
 
 def _refuse_other_delegation(now: KeyPair, wanted: KeyPair) -> None:
@@ -198,7 +224,6 @@ def _refuse_other_delegation(now: KeyPair, wanted: KeyPair) -> None:
 
 
 def _refuse_other_project(caller: Caller, project_id: str) -> None:
-    """Who came by a delegation has been handed one project, and no key to another."""
     if caller.is_delegated and caller.project_id != project_id:
         raise NotOfToken("A token got by a delegation has to do with key pairs of its own project only.")
 
@@ -228,7 +253,7 @@ def _ec2(row: Mapping[str, Any], pair: KeyPair) -> Record:
 
 
 class Consumers(Registry):
-    """OAuth consumers: their secret is shown once. The flow that uses them is not built."""
+    """OAuth 1 consumers: their secret is shown once. With one go its request and access tokens."""
 
     resource = resources.CONSUMER
 
@@ -244,3 +269,10 @@ class Consumers(Registry):
 
     def complete(self, caller: Caller, values: Record) -> None:
         values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        self.ground.revoke(tx, {"consumer_id": record["id"]})
+
+    def secret(self, sql: Sql, consumer_id: str) -> str | None:
+        row = self.records.get(sql, consumer_id)
+        return None if row is None else self.vault.open(row["sealed_secret"]).decode()

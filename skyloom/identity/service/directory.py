@@ -15,6 +15,7 @@ from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.registry import Ground, Listed, Query, Registry, of_own_domain
 from skyloom.identity.settings import IdentitySettings
+from skyloom.identity.store.federation import FederationStore, Link
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.principals import COMPARISONS, expiry_test
 from skyloom.identity.times import shown_time, time_of
@@ -77,17 +78,19 @@ class InDomain(Registry):
 class Users(InDomain):
     resource = resources.USER
     kind = Kind.USER
-    words = frozenset({"password_expires_at"})
+    words = frozenset({"password_expires_at", "idp_id", "protocol_id", "unique_id"})
 
     def __init__(
         self,
         ground: Ground,
         grants: Grants,
         directories: Directories,
+        federation: FederationStore,
         passwords: Passwords,
         settings: IdentitySettings,
     ):
         super().__init__(ground, grants, directories)
+        self.federation = federation
         self.passwords = passwords
         self.settings = settings
 
@@ -97,12 +100,24 @@ class Users(InDomain):
 
     def prepare(self, values: Record, whole: Record) -> None:
         super().prepare(values, whole)
+        federated = values.pop("federated", None)
+        if federated is not None:
+            values["known_by"] = self._known_by(federated)
         if "password" in values:
             self._take_password(values, whole["options"])
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if "password_hash" in values or values.get("enabled") is False:
             values["tokens_not_before"] = self.db.clock.now()
+            self.ground.revoke(tx, {"user_id": now["id"]})
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        super().before_delete(tx, record)
+        self.ground.revoke(tx, {"user_id": record["id"]})
+
+    def after_write(self, tx: Tx, values: Record) -> None:
+        if "known_by" in values:
+            self.federation.set_links(tx, values["id"], values["known_by"])
 
     def change_password(self, caller: Caller, user_id: str, original: str, password: str) -> None:
         """One's own password, by knowing the present one, which may have expired; ends every token of the user."""
@@ -122,23 +137,48 @@ class Users(InDomain):
         self._take_password(values, user.options)
         with self.write(replace(caller, user_id=user_id), "update", user_id) as tx:
             self.records.change(tx, user_id, {**values, "tokens_not_before": self.db.clock.now()})
+            self.ground.revoke(tx, {"user_id": user_id})
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         self.ground.policy.require(caller, "identity:list_users", {"target.domain_id": caller.domain_id})
         return of_own_domain(caller, filters)
 
     def words_tests(self, words: Mapping[str, str]) -> Sequence[Any]:
-        return [*super().words_tests(words), *(expiry_test(*_expiry(text)) for text in words.values())]
+        tests = list(super().words_tests(words))
+        known_by = {name: value for name, value in words.items() if name != "password_expires_at"}
+        if "password_expires_at" in words:
+            tests.append(expiry_test(*_expiry(words["password_expires_at"])))
+        if known_by:
+            tests.append(self.federation.link_test(**known_by))
+        return tests
 
     def shown(self, records: Sequence[Record]) -> Sequence[Record]:
-        return [self._shown(dict(record)) for record in records]
+        links = self.federation.links(self.db.read(), [record["id"] for record in records])
+        return [self._shown(dict(record), links.get(record["id"], ())) for record in records]
 
-    def _shown(self, record: Record) -> Record:
+    def _shown(self, record: Record, links: Sequence[Link]) -> Record:
         record.pop("password", None)
+        if links:
+            record["federated"] = _federated(links)
         if record.get("default_project_id") is None:
             record.pop("default_project_id", None)
         record["password_expires_at"] = shown_time(record["password_expires_at"])
         return record
+
+    def _known_by(self, federated: Sequence[Record]) -> list[Link]:
+        """The providers' ids for the user; raises AttributeInvalid where a provider or protocol is not there."""
+        found = [
+            Link(by["idp_id"], protocol["protocol_id"], protocol["unique_id"])
+            for by in federated
+            for protocol in by["protocols"]
+        ]
+        sql = self.db.read()
+        for link in found:
+            if self.federation.protocol(sql, link.idp_id, link.protocol_id) is None:
+                raise AttributeInvalid(
+                    f"Could not find protocol {link.protocol_id} of identity provider {link.idp_id}.", field="federated"
+                )
+        return list(dict.fromkeys(found))
 
     def _take_password(self, values: Record, options: Mapping[str, Any]) -> None:
         """The password's hash and end in place of the password."""
@@ -156,6 +196,11 @@ class Groups(InDomain):
     resource = resources.GROUP
     kind = Kind.GROUP
     missing_to_all = frozenset({"delete"})
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        if self.grants.find(tx, actor_kind="group", actor_id=record["id"]):
+            self.ground.revoke(tx, *[{"user_id": user_id} for user_id in self.grants.members(tx, record["id"])])
+        super().before_delete(tx, record)
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         self.ground.policy.require(caller, "identity:list_groups", {"target.group.domain_id": caller.domain_id})
@@ -186,6 +231,14 @@ class Roles(Registry):
         action = "identity:list_domain_roles" if domain_id else "identity:list_roles"
         self.ground.policy.require(caller, action, self.target(filters))
         return {**filters, "domain_id": domain_id}
+
+
+def _federated(links: Sequence[Link]) -> list[Record]:
+    """As the API shows it: by provider."""
+    found: dict[str, list[Record]] = {}
+    for link in links:
+        found.setdefault(link.idp_id, []).append({"protocol_id": link.protocol_id, "unique_id": link.unique_id})
+    return [{"idp_id": idp_id, "protocols": protocols} for idp_id, protocols in found.items()]
 
 
 def _expiry(text: str) -> tuple[str, datetime]:

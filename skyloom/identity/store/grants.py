@@ -2,13 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, null, or_, select, union_all
 
-from skyloom.db import Sql
+from skyloom.clock import Clock
+from skyloom.db import Sql, Timestamp
+from skyloom.db.batches import AT_ONCE, batched
 from skyloom.identity.model import Grant
-from skyloom.identity.tables import assignment, group, implied_role, membership, project, project_tag, role, user
+from skyloom.identity.tables import (
+    assignment,
+    federated_membership,
+    group,
+    implied_role,
+    membership,
+    project,
+    project_tag,
+    role,
+    user,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +33,34 @@ class Place:
 
 TABLES = {"user": user, "group": group, "project": project, "role": role}
 TREE = select(project.c.id, project.c.parent_id, project.c.domain_id, project.c.is_domain)
+_these = TREE.where(project.c.id.in_(bindparam("ids", expanding=True)))
+_up, _down, _next = _these.cte(recursive=True), _these.cte(recursive=True), project.alias("next")
+_columns = (_next.c.id, _next.c.parent_id, _next.c.domain_id, _next.c.is_domain)
+ABOVE = select(_up.union(select(*_columns).join(_up, _next.c.id == _up.c.parent_id)))
+BELOW = select(_down.union(select(*_columns).join(_down, _next.c.parent_id == _down.c.id)))
 KEY = [column == bindparam(f"k_{column.name}") for column in assignment.primary_key.columns]
 GET = select(assignment.c.role_id).where(and_(*KEY))
 REMOVE = delete(assignment).where(and_(*KEY))
 ADD = insert(assignment)
-MEMBERS = select(membership.c.user_id).where(membership.c.group_id == bindparam("g"))
-GROUPS = select(membership.c.group_id).where(membership.c.user_id == bindparam("u"))
-IS_MEMBER = MEMBERS.where(membership.c.user_id == bindparam("u"))
+# by an administrator for good, and by identity providers for a time
+memberships = union_all(
+    select(membership.c.user_id, membership.c.group_id, null().cast(Timestamp).label("expires_at")),
+    select(federated_membership.c.user_id, federated_membership.c.group_id, federated_membership.c.expires_at).where(
+        federated_membership.c.expires_at > bindparam("now")
+    ),
+).subquery()
+MEMBERS = select(memberships.c.user_id).where(memberships.c.group_id == bindparam("g"))
+GROUPS = select(memberships.c.group_id, memberships.c.expires_at).where(memberships.c.user_id == bindparam("u"))
+IS_MEMBER = MEMBERS.where(memberships.c.user_id == bindparam("u"))
+JOINED = select(membership.c.user_id).where(
+    membership.c.group_id == bindparam("g"), membership.c.user_id == bindparam("u")
+)
 
 
 class Grants:
+    def __init__(self, clock: Clock | None = None):
+        self.clock = clock or Clock()
+
     def has(self, sql: Sql, grant: Grant) -> bool:
         return sql.execute(GET, _key(grant)).first() is not None
 
@@ -42,7 +73,11 @@ class Grants:
         return sql.execute(REMOVE, _key(grant)).rowcount > 0
 
     def find(self, sql: Sql, **known: Any) -> list[Grant]:
-        """Those with the given columns' values (a list: any of them)."""
+        """Those with the given columns' values (a list: any of them), in the order of the key."""
+        many = next((name for name, value in known.items() if isinstance(value, list) and len(value) > AT_ONCE), None)
+        if many is not None:
+            found = [grant for some in batched(known[many]) for grant in self.find(sql, **{**known, many: some})]
+            return sorted(found, key=lambda grant: tuple(grant.columns().values()))
         tests = [_test(assignment.c[name], value) for name, value in known.items() if value is not None]
         statement = select(assignment).where(*tests).order_by(*assignment.primary_key.columns)
         return [Grant(**row._mapping) for row in sql.execute(statement)]
@@ -55,7 +90,15 @@ class Grants:
 
     def tree(self, sql: Sql) -> dict[str, Place]:
         """Every project and domain by its id."""
-        return {row.id: Place(row.parent_id, row.domain_id, row.is_domain) for row in sql.execute(TREE)}
+        return _places(sql.execute(TREE))
+
+    def above(self, sql: Sql, ids: Iterable[str]) -> dict[str, Place]:
+        """These projects and domains, and all that they lie below."""
+        return _joined(_places(sql.execute(ABOVE, {"ids": some})) for some in batched(ids))
+
+    def below(self, sql: Sql, ids: Iterable[str]) -> dict[str, Place]:
+        """These projects and domains, and all that lies below them."""
+        return _joined(_places(sql.execute(BELOW, {"ids": some})) for some in batched(ids))
 
     def domain_roles(self, sql: Sql) -> set[str]:
         """Ids of the roles that belong to a domain."""
@@ -64,35 +107,48 @@ class Grants:
     def members_of(self, sql: Sql, group_ids: Sequence[str]) -> dict[str, list[str]]:
         """User ids by group."""
         found: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
-        statement = select(membership).where(membership.c.group_id.in_(group_ids)).order_by(membership.c.user_id)
-        for row in sql.execute(statement):
-            found[row.group_id].append(row.user_id)
+        statement = select(memberships.c.group_id, memberships.c.user_id).distinct().order_by(memberships.c.user_id)
+        for some in batched(group_ids):
+            for row in sql.execute(statement.where(memberships.c.group_id.in_(some)), {"now": self.clock.now()}):
+                found[row.group_id].append(row.user_id)
         return found
 
     def names(self, sql: Sql, kind: str, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         """Name and domain id by id; of a user, group, role or project (domains are among these)."""
         table = TABLES[kind]
-        statement = select(table.c.id, table.c.name, table.c.domain_id).where(table.c.id.in_(set(ids)))
-        return {row.id: (row.name, row.domain_id) for row in sql.execute(statement)}
+        named = select(table.c.id, table.c.name, table.c.domain_id)
+        rows = (row for some in batched(set(ids)) for row in sql.execute(named.where(table.c.id.in_(some))))
+        return {row.id: (row.name, row.domain_id) for row in rows}
 
     # -- groups
 
     def members(self, sql: Sql, group_id: str) -> list[str]:
-        return list(sql.execute(MEMBERS, {"g": group_id}).scalars())
+        return list(dict.fromkeys(sql.execute(MEMBERS, {"g": group_id, "now": self.clock.now()}).scalars()))
 
     def groups(self, sql: Sql, user_id: str) -> list[str]:
-        return list(sql.execute(GROUPS, {"u": user_id}).scalars())
+        return list(self.groups_until(sql, user_id))
+
+    def groups_until(self, sql: Sql, user_id: str) -> dict[str, datetime | None]:
+        """The user's groups, and when each membership ends; None: never."""
+        found: dict[str, datetime | None] = {}
+        for row in sql.execute(GROUPS, {"u": user_id, "now": self.clock.now()}):
+            known, end = found.get(row.group_id, row.expires_at), row.expires_at
+            found[row.group_id] = None if known is None or end is None else max(known, end)
+        return found
 
     def is_member(self, sql: Sql, user_id: str, group_id: str) -> bool:
-        return sql.execute(IS_MEMBER, {"g": group_id, "u": user_id}).first() is not None
+        found = sql.execute(IS_MEMBER, {"g": group_id, "u": user_id, "now": self.clock.now()})
+        return found.first() is not None
 
     def join(self, sql: Sql, user_id: str, group_id: str) -> None:
-        if not self.is_member(sql, user_id, group_id):
+        if sql.execute(JOINED, {"g": group_id, "u": user_id}).first() is None:
             sql.execute(insert(membership), {"user_id": user_id, "group_id": group_id})
 
     def leave(self, sql: Sql, user_id: str, group_id: str) -> bool:
-        gone = delete(membership).where(membership.c.user_id == user_id, membership.c.group_id == group_id)
-        return sql.execute(gone).rowcount > 0
+        was_member = self.is_member(sql, user_id, group_id)
+        for table in (membership, federated_membership):
+            sql.execute(delete(table).where(table.c.user_id == user_id, table.c.group_id == group_id))
+        return was_member
 
     # -- implied roles
 
@@ -151,6 +207,14 @@ class Grants:
             kind: list(sql.execute(select(table.c.id).where(table.c.domain_id == domain_id)).scalars())
             for kind, table in TABLES.items()
         }
+
+
+def _places(rows: Iterable[Any]) -> dict[str, Place]:
+    return {row.id: Place(row.parent_id, row.domain_id, row.is_domain) for row in rows}
+
+
+def _joined(parts: Iterable[dict[str, Place]]) -> dict[str, Place]:
+    return {place_id: place for part in parts for place_id, place in part.items()}
 
 
 def _key(grant: Grant) -> dict[str, Any]:

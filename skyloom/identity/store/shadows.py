@@ -88,6 +88,8 @@ class Shadows:
         """Make or change it. A name that has passed on from another entry is taken from that one's shadow."""
         table, own = TABLES[kind], shadow["id"]
         same_name = and_(table.c.domain_id == shadow["domain_id"], table.c.name == shadow["name"], table.c.id != own)
+        if table is user:
+            same_name = and_(same_name, user.c.is_federated.is_(False))
         sql.execute(update(table).where(same_name).values(name=table.c.id))
         sql.execute(insert(table).values(**NEW[kind], **shadow).on_conflict_do_nothing())
         sql.execute(update(table).where(table.c.id == own).values(**{name: shadow[name] for name in KEPT[kind]}))

@@ -81,7 +81,7 @@ def tx(database: Database) -> Any:
 
 
 def is_planned(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> bool:
-    return plans._plan(tx.connection.dialect, statement, given) is not None
+    return plans._bound(tx.connection.dialect, statement, [given]) is not None
 
 
 def alike(tx: Tx, statement: Executable, given: Mapping[str, Any] | None = None) -> Sequence[Any]:
@@ -264,11 +264,29 @@ def test_who_listens_to_sqlalchemy_hears_every_statement(database: Database) -> 
     assert len(heard) == 1
 
 
-def test_a_plan_goes_with_its_statement(database: Database) -> None:
+def test_statements_that_look_alike_share_a_plan_and_keep_their_values(tx: Tx) -> None:
+    def found(name: str, ids: Sequence[int]) -> list[int]:
+        statement = select(part.c.id).where(part.c.name.like(name), part.c.id.in_(ids), part.c.colour == Colour.RED)
+        return tx.execute(statement.order_by(part.c.id).limit(2)).scalars().all()
+
+    for _ in range(2):
+        assert found("part%", [1, 2, 3]) == [1, 2]
+        assert found("part%", [5, 4, 9]) == [4, 5]
+        assert found("no%", [1, 2, 3]) == []
+        assert found("%3", [3]) == [3]
+        assert found("%3", []) == []
+        assert found("%3", range(plans.LONGEST_IN + 1)) == [3]
+    for name in ("a", "b"):
+        changed = update(part).where(part.c.id == 1).values(name=name, at=AT, document=[name])
+        assert tx.execute(changed).rowcount == 1
+    assert tx.execute(select(part.c.name, part.c.document).where(part.c.id == 1)).one() == ("b", ["b"])
+
+
+def test_what_is_known_of_a_statement_goes_with_it(database: Database) -> None:
     dialect = database.engine.dialect
-    statement = select(kind.c.id).where(kind.c.id == bindparam("wanted"))
-    found = [plans._plan(dialect, statement, {"wanted": 1}) for _ in range(3)]
-    assert found[0] is None and found[1] is not None and found[1] is found[2]
-    before = len(plans._families[dialect.name])
+    first, statement = (select(kind.c.id).where(kind.c.id == bindparam("wanted")) for _ in range(2))
+    found = [plans._plan(dialect, each, {"wanted": 1})[0] for each in (first, statement)]
+    assert found[0] is not None and found[0] is found[1]
+    before = len(plans._known[dialect.name]._forms)
     del statement
-    assert len(plans._families[dialect.name]) == before - 1
+    assert len(plans._known[dialect.name]._forms) == before - 1

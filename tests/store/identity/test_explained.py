@@ -45,7 +45,7 @@ class Office:
 
     def ask(self, action: str, of: str = "ann", **more: object) -> Explained:
         question = Question(user=of, action=action, of_domain="ours", **more)  # type: ignore[arg-type]
-        return explained(self.db.read(), self.policy, question)
+        return explained(self.db, self.policy, question)
 
     def ways(self, **scope: object) -> dict[str, list[str]]:
         return {role.name: list(role.ways) for role in self.ask("identity:get_role", **scope).roles}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from skyloom.cli.options import add_state, home_of
 
 if TYPE_CHECKING:
-    from skyloom.identity.service.token_keys import KeyState
+    from skyloom.wire.offline import KeyState
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -218,11 +218,11 @@ WALK = Walk(
         Call(f"DELETE {IMPLIED}", who="admin"),
         Call(
             "GET /v3/users",
-            keep={"refused_id": "header:X-Openstack-Request-Id"},
+            keep={"request_id": "header:X-Openstack-Request-Id"},
             status=403,
             variant="refused",
         ),
-        Call("GET /v3/skyloom/refusals/{refused_id}"),
+        Call("GET /v3/skyloom/refusals/{request_id}"),
         *delegations.CALLS,
         *federation.CALLS,
         *oauth.CALLS,

@@ -88,8 +88,10 @@ def explained(db: Database, policy: Policy, question: Question) -> Explained:
 
 
 def _user(sql: Sql, principals: Principals, question: Question) -> User:
-    found = principals.user(sql, question.user) or principals.user_named(
-        sql, question.user, question.of_domain, question.of_domain
+    found = (
+        principals.user(sql, question.user)
+        or principals.user_named(sql, question.user, question.of_domain, None)
+        or principals.user_named(sql, question.user, None, question.of_domain)
     )
     if found is None:
         raise NothingToExplain(f"There is no user {question.user} by id, nor by name in domain {question.of_domain}.")
@@ -98,8 +100,10 @@ def _user(sql: Sql, principals: Principals, question: Question) -> User:
 
 def _scope(sql: Sql, principals: Principals, question: Question) -> tuple[Project | None, Project | None]:
     if question.project is not None:
-        found = principals.project(sql, question.project) or principals.project_named(
-            sql, question.project, question.of_domain, question.of_domain
+        found = (
+            principals.project(sql, question.project)
+            or principals.project_named(sql, question.project, question.of_domain, None)
+            or principals.project_named(sql, question.project, None, question.of_domain)
         )
         if found is None or found.is_domain:
             raise NothingToExplain(

@@ -449,15 +449,15 @@ def test_a_credential_is_made_for_oneself_whatever_the_body_says(cloud: Cloud) -
 
 def test_cve_2026_22797_headers_say_nothing_of_who_asks(cloud: Cloud) -> None:
     forged = {
-        "X_Roles": "admin",
-        "X_Role": "admin",
-        "X_User_Id": cloud.ids["root"],
-        "X_User": "root",
-        "X_Project_Id": cloud.ids["project:admin"],
-        "X_Tenant_Id": cloud.ids["project:admin"],
-        "X_Is_Admin_Project": "True",
-        "X_Identity_Status": "Confirmed",
-        "OpenStack_System_Scope": "all",
+        "x_roles": "admin",
+        "x_role": "admin",
+        "x_user_id": cloud.ids["root"],
+        "x_user": "root",
+        "x_project_id": cloud.ids["project:admin"],
+        "x_tenant_id": cloud.ids["project:admin"],
+        "x_is_admin_project": "True",
+        "x_identity_status": "Confirmed",
+        "openstack_system_scope": "all",
     }
     assert cloud.v3("GET", "/users", None, None, **forged).status == 401
     assert cloud.v3("GET", "/users", cloud.token("demo"), None, **forged).status == 403

@@ -1,13 +1,17 @@
 """Secrets at rest: what must be read again (keys, credential blobs) is sealed by a key that is not in the database."""
 
+import base64
 import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class Vault:
     def __init__(self, key: bytes):
+        self._key = key
         self._fernet = Fernet(key)
 
     @classmethod
@@ -24,6 +28,11 @@ class Vault:
 
     def seal(self, secret: bytes) -> bytes:
         return self._fernet.encrypt(secret)
+
+    def derived(self, purpose: str) -> bytes:
+        """A Fernet key for this purpose alone: who holds it knows neither the vault's key nor another purpose's."""
+        key = HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(base64.urlsafe_b64decode(self._key))
+        return base64.urlsafe_b64encode(key)
 
     def open(self, sealed: bytes) -> bytes:
         return self._fernet.decrypt(sealed)

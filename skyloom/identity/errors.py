@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from skyloom.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, SkyloomError, Unauthorized, Unavailable
+from skyloom.identity.model import Receipt
 
 
 class AuthenticationFailed(Unauthorized):
@@ -14,6 +15,56 @@ class AuthenticationFailed(Unauthorized):
         super().__init__("The request you have made requires authentication.")
 
 
+class MethodsMissing(Unauthorized):
+    """The user's multi-factor rules want more methods; the API shows the receipt instead of this sentence."""
+
+    code = "identity.auth_methods_missing"
+
+    def __init__(self, receipt: Receipt):
+        super().__init__("Additional authentication methods are required.")
+        self.receipt = receipt
+
+
+class PasswordTooWeak(BadRequest):
+    code = "identity.password_too_weak"
+
+    def __init__(self, description: str | None):
+        told = description or "the operator of this cloud did not describe them"
+        super().__init__(f"The password does not match the requirements: {told}.", field="password")
+
+
+class PasswordRepeated(BadRequest):
+    code = "identity.password_repeated"
+
+    def __init__(self, count: int):
+        super().__init__(
+            "The new password cannot be identical to a previous password; it must differ from the last "
+            f"{count}, the present one among them.",
+            field="password",
+        )
+
+
+class PasswordTooYoung(BadRequest):
+    code = "identity.password_too_young"
+
+    def __init__(self, minimum_days: int, days_left: int):
+        super().__init__(
+            "You cannot change your password at this time due to the minimum password age: a password must be used "
+            f"for {minimum_days} day(s) before it can be changed. Please try again in {days_left} day(s) or contact "
+            "your administrator to reset your password."
+        )
+
+
+class PasswordLocked(BadRequest):
+    code = "identity.password_locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You cannot change your password at this time due to password policy disallowing password changes. "
+            "Please contact your administrator to reset your password."
+        )
+
+
 class TokenInvalid(Unauthorized):
     code = "identity.token_invalid"
 
@@ -22,7 +73,7 @@ class TokenInvalid(Unauthorized):
 
 
 class TokenNotFound(NotFound):
-    """A token that somebody asks about (X-Subject-Token) is not valid."""
+    """A token that somebody asks about (X-Subject-Token), or wants another one for, is not valid."""
 
     code = "identity.token_not_found"
 

@@ -13,6 +13,8 @@ SYSTEM_ID = "system"
 class User:
     """`password_hash` None: no password, so no log-in by one. Tokens issued before `tokens_not_before` are void.
 
+    `password_chosen_at`: when the user chose the password; None for one that an administrator gave. `last_active_at`:
+    of the last log-in or enabling, kept only while the settings ask for it.
     `options` are Keystone's user options (lock_password, multi_factor_auth_rules, ...). `is_federated`: made of an
     identity provider's assertion, so known by its id alone; others of the domain may have the same name.
     `groups_until`: when the first of the memberships that a provider gave the user ends.
@@ -28,9 +30,27 @@ class User:
     password_hash: str | None
     password_expires_at: datetime | None
     tokens_not_before: datetime | None
+    password_chosen_at: datetime | None = None
+    created_at: datetime | None = None
+    last_active_at: datetime | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     is_federated: bool = False
     groups_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Of a log-in by some of the methods that its user must come by; `text` counts when the rest comes.
+
+    `required`: the user's rules that `methods` begin to fulfil.
+    """
+
+    text: str = field(repr=False)
+    user: User
+    methods: Sequence[str]
+    issued_at: datetime
+    expires_at: datetime
+    required: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)

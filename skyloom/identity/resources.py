@@ -24,6 +24,8 @@ RegionId = Annotated[str, msgspec.Meta(max_length=255)]
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[a-zA-Z0-9+.-]+:.+")]
 Count = Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)]
 """A limit; -1 is none at all."""
+FactorRule = Annotated[list[str], msgspec.Meta(min_length=1)]
+"""Names of authentication methods that are all needed."""
 Text = str | None
 RemoteIds = list[Annotated[str, msgspec.Meta(min_length=1, max_length=255)]]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=5_256_000)]
@@ -44,7 +46,14 @@ class UserOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     ignore_user_inactivity: bool | msgspec.UnsetType | None = msgspec.UNSET
     lock_password: bool | msgspec.UnsetType | None = msgspec.UNSET
     multi_factor_auth_enabled: bool | msgspec.UnsetType | None = msgspec.UNSET
-    multi_factor_auth_rules: list[list[str]] | msgspec.UnsetType | None = msgspec.UNSET
+    multi_factor_auth_rules: list[FactorRule] | msgspec.UnsetType | None = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        rules = self.multi_factor_auth_rules
+        if isinstance(rules, list):
+            sets = [frozenset(rule) for rule in rules]
+            if len(set(sets)) < len(sets) or any(len(one) < len(rule) for one, rule in zip(sets, rules, strict=True)):
+                raise ValueError("multi_factor_auth_rules holds a rule, or a rule a method, twice")
 
 
 class FederatedProtocol(msgspec.Struct, forbid_unknown_fields=True):
@@ -205,6 +214,8 @@ USER = Resource(
         Attribute("default_project_id", Id | None, filterable=False),
         Attribute("password", Text, filterable=False),
         Attribute("password_expires_at", Text, filterable=False, read_only=True),
+        Attribute("created_at", Text, filterable=False, read_only=True),
+        Attribute("last_active_at", Text, filterable=False, read_only=True),
         Attribute("options", UserOptions, default={}, filterable=False),
         Attribute("federated", list[FederatedBy] | None, filterable=False),
     ),

@@ -1,5 +1,6 @@
 """What an operator may set in the identity service: the table [identity] of skyloom.toml."""
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -37,8 +38,27 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How many tokens each process remembers the meaning of."""
     directory_life_s: Annotated[int, Meta(ge=0)] = 60
     """For so long is believed what an LDAP directory said of a user; a change there counts after that at the latest."""
+    password_regex: str | None = None
+    """What a new password must match from its beginning (Python's regular expressions). Unset: any is taken."""
+    password_regex_description: str | None = None
+    """The same in words, for users whose password is refused."""
+    unique_last_password_count: Annotated[int, Meta(ge=0)] = 0
+    """A password that a user chooses must differ from so many before, the present one among them. 0: from none."""
+    minimum_password_age: Annotated[int, Meta(ge=0)] = 0
+    """For so many days a user must keep a password of the user's own choice. 0: none."""
     password_expires_days: Days | None = None
-    """After so many days a user must change the password. Unset: never."""
+    """After so many days a user must change the password. Unset: never. Counts for passwords set from then on."""
+    change_password_upon_first_use: bool = False
+    """Whether a password that an administrator gave lets its user do nothing but change it."""
+    lockout_failure_attempts: Count | None = None
+    """After so many wrong passwords (or one-time passwords) on end a user is locked out. Unset: never."""
+    lockout_duration: Annotated[int, Meta(ge=0)] = 1800
+    """For so many seconds. 0: until an administrator sets the user's `enabled` to true."""
+    disable_user_account_days_inactive: Days | None = None
+    """A user who did not log in for so many days counts as disabled, until an administrator sets `enabled` to true.
+    Unset: never."""
+    receipt_life_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    """For so long the first factors of a log-in count while its user fetches the others."""
     enforcement_model: EnforcementModel = "flat"
     """Of unified limits. flat: each limit stands for itself. strict_two_level: no limit is above that of the domain or
     project above, and a project that lies below another one has none below itself."""
@@ -79,3 +99,12 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How a client of OAuth 2 may prove who it is: by a certificate of its user, by an application credential."""
     oauth2_cert_dn_mapping_id: Annotated[str, Meta(min_length=1, max_length=64)] = "oauth2_mapping"
     """The mapping that says of whom a client's certificate is."""
+
+    def __post_init__(self) -> None:
+        if self.password_regex is not None:
+            try:
+                re.compile(self.password_regex)
+            except re.error as error:
+                raise ValueError(f"password_regex is no regular expression: {error}") from error
+        if self.password_expires_days is not None and self.minimum_password_age >= self.password_expires_days:
+            raise ValueError("minimum_password_age must be less than password_expires_days")

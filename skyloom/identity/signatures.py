@@ -57,10 +57,14 @@ def is_signed_text(text_base64: str, signature: str, secret: str) -> bool:
     return key is not None and hmac.compare_digest(hmac.new(key, text, hashlib.sha256).hexdigest(), signature)
 
 
+def seed_bytes(seed_base32: str) -> bytes:
+    """Raises ValueError for what is no base32."""
+    return base64.b32decode(seed_base32 + "=" * (-len(seed_base32) % 8), casefold=True)
+
+
 def totp(seed_base32: str, at_s: float) -> str:
     """The six digits of the time step that `at_s` (seconds since 1970) lies in."""
-    seed = base64.b32decode(seed_base32 + "=" * (-len(seed_base32) % 8), casefold=True)
-    digest = hmac.new(seed, int(at_s // TOTP_STEP_S).to_bytes(8, "big"), hashlib.sha1).digest()
+    digest = hmac.new(seed_bytes(seed_base32), int(at_s // TOTP_STEP_S).to_bytes(8, "big"), hashlib.sha1).digest()
     start = digest[-1] & 0xF
     return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
 

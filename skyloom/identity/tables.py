@@ -54,6 +54,9 @@ user = Table(
     Column("password_hash", String(255)),
     Column("password_expires_at", Timestamp),
     Column("tokens_not_before", Timestamp),
+    Column("password_chosen_at", Timestamp),
+    Column("created_at", Timestamp),
+    Column("last_active_at", Timestamp),
     Column("options", Json, nullable=False),
     Column("is_federated", Boolean, nullable=False, default=False),
     Column("extra", Json, nullable=False),
@@ -68,6 +71,23 @@ user = Table(
     ),
     Index("ix_user_domain_id", "domain_id", "name", "id"),
     Index("ix_user_name", "name", "id"),
+)
+password_history = Table(
+    "password_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("password_hash", String(255), nullable=False),
+    Index("ix_password_history_user_id", "user_id"),
+)
+failed_log_in = Table(
+    "failed_log_in",
+    metadata,
+    Column("key", String(80), primary_key=True),
+    Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE")),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", Timestamp, nullable=False),
+    Index("ix_failed_log_in_user_id", "user_id"),
 )
 group = Table(
     "group",
@@ -183,6 +203,7 @@ credential = Table(
     Column("project_id", ID),
     Column("type", String(255), nullable=False),
     Column("sealed_blob", LargeBinary, nullable=False),
+    Column("used_step", Integer),
     Column("extra", Json, nullable=False),
     Index("ix_credential_user_id", "user_id"),
 )

@@ -79,11 +79,15 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def method_names(self) -> list[str]:
-        return [name for bit, name in enumerate(METHODS) if self.methods >> bit & 1]
+        return method_names(self.methods)
 
 
 def methods_mask(names: Sequence[str]) -> int:
     return sum(1 << METHODS.index(name) for name in set(names))
+
+
+def method_names(mask: int) -> list[str]:
+    return [name for bit, name in enumerate(METHODS) if mask >> bit & 1]
 
 
 def audit_id() -> str:

@@ -78,7 +78,7 @@ def status_of(error: SkyloomError, own: Mapping[type[SkyloomError], int]) -> int
 
 
 def identity_form(request: Request, status: int, error: SkyloomError, request_id: str) -> Reply:
-    """Keystone: {"error": {"code", "message", "title"}}; `identity` holds what a 401 of multi-factor asks for."""
+    """Keystone: {"error": {"code", "message", "title"}}."""
     return _json(status, {"error": {"code": status, "message": error.sentence, "title": TITLES.get(status, "Error")}})
 
 

@@ -15,6 +15,15 @@ SETS = ("smoke", "identity", "plugin-keystone")
 """What the build runs: 90 s of two processors."""
 NOT_OURS = r"K2KFederated"
 """Tests that post to an address of Apache's Shibboleth module, which is none of Keystone's: it fails them, too."""
+COMPLIANCE_SET = r"tempest\.api\.identity\.(v3\.test_users|admin\.v3\.test_users\..*test_password_history)"
+COMPLIANCE_OPTIONS = ("--override", "identity-feature-enabled.security_compliance=true")
+COMPLIANCE_SETTINGS = """\
+[identity]
+unique_last_password_count = 2
+lockout_failure_attempts = 2
+lockout_duration = 5
+"""
+"""What the suite takes for granted of a cloud with security compliance; its options user_* tell of others."""
 Counts = dict[str, dict[str, int]]
 
 
@@ -49,7 +58,22 @@ def page(counts: Counts) -> str:
         lines.append(f"| {name} | {found['passed']} | {found['failed']} | {found['skipped']} |")
     total = {word: sum(found[word] for found in counts.values()) for word in ("passed", "failed", "skipped")}
     lines.append(f"| **all** | **{total['passed']}** | **{total['failed']}** | **{total['skipped']}** |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *_compliance(), ""])
+
+
+def _compliance() -> list[str]:
+    return [
+        "## Security compliance",
+        "",
+        "Four tests of password history and lock-out skip unless the cloud has both on. Their settings, as FILE:",
+        "",
+        *(f"    {line}" for line in COMPLIANCE_SETTINGS.splitlines()),
+        "",
+        "    skyloom up --hypervisor simulated --config FILE --detach",
+        f"    skyloom conformance --set '{COMPLIANCE_SET}' -- {' '.join(COMPLIANCE_OPTIONS)}",
+        "",
+        "All four pass; `tests/conformance/test_security_compliance.py` runs them so in each build.",
+    ]
 
 
 def worse(before: Counts, now: Counts) -> list[str]:

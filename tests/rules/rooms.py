@@ -40,7 +40,7 @@ ROOMS = {
     "service": _room(
         "service flows reconcile store model errors policy settings contract",
         f"{PURE} access db work",
-        "cryptography msgspec",
+        "bcrypt cryptography msgspec",
         faces=True,
     ),
     "contract": _room("contract model errors", PURE, "msgspec"),

@@ -1,6 +1,6 @@
 """Keystone's v3 API under /identity."""
 
-from skyloom.errors import OverLimit
+from skyloom.errors import OverLimit, SkyloomError
 from skyloom.identity import resources
 from skyloom.identity.api import (
     bursting,
@@ -16,6 +16,7 @@ from skyloom.identity.api import (
     oauth1,
     oauth2,
     projects,
+    receipts,
     refusals,
     removed,
     revocations,
@@ -23,7 +24,10 @@ from skyloom.identity.api import (
 )
 from skyloom.identity.api.discovery import Discovery
 from skyloom.identity.api.plain import Plain
+from skyloom.identity.errors import MethodsMissing, OAuth2Error
 from skyloom.identity.service import IdentityService
+from skyloom.web.errors import identity_form
+from skyloom.web.http import Reply, Request
 from skyloom.web.routes import Api, Route
 
 PLAIN = (
@@ -68,5 +72,13 @@ OTHERS: list[Route] = [
 ROUTES = [*Discovery(OTHERS).routes(), *OTHERS]
 
 
+def error_form(request: Request, status: int, error: SkyloomError, request_id: str) -> Reply:
+    if isinstance(error, MethodsMissing):
+        return receipts.refusal(status, error)
+    if isinstance(error, OAuth2Error):
+        return oauth2.refusal(status, error)
+    return identity_form(request, status, error, request_id)
+
+
 def api(service: IdentityService) -> Api:
-    return Api("identity", "/identity", ROUTES, service, oauth2.error_form, statuses={OverLimit: 403})
+    return Api("identity", "/identity", ROUTES, service, error_form, statuses={OverLimit: 403})

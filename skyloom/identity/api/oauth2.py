@@ -5,13 +5,11 @@ import binascii
 
 import msgspec
 
-from skyloom.errors import SkyloomError
 from skyloom.identity.api.oauth1 import FORM, form
 from skyloom.identity.api.views import Ctx
 from skyloom.identity.errors import OAuth2Error
 from skyloom.identity.tokens import microseconds
-from skyloom.web.errors import identity_form
-from skyloom.web.http import Reply, Request
+from skyloom.web.http import Reply
 from skyloom.web.routes import PUBLIC, Route
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
@@ -32,11 +30,9 @@ def token(ctx: Ctx) -> Reply:
     return Reply(200, list(HEADERS), msgspec.json.encode(body))
 
 
-def error_form(request: Request, status: int, error: SkyloomError, request_id: str) -> Reply:
-    if isinstance(error, OAuth2Error):
-        body = {"error": error.word, "error_description": error.sentence}
-        return Reply(status, list(HEADERS), msgspec.json.encode(body))
-    return identity_form(request, status, error, request_id)
+def refusal(status: int, error: OAuth2Error) -> Reply:
+    body = {"error": error.word, "error_description": error.sentence}
+    return Reply(status, list(HEADERS), msgspec.json.encode(body))
 
 
 def _basic(header: str) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from skyloom.identity.api.oauth1 import signed_call
+from skyloom.identity.api.receipts import HEADER as RECEIPT
 from skyloom.identity.api.views import Ctx, collection, own_url
 from skyloom.identity.model import Project
 from skyloom.identity.service.application_credentials import shown_rules
@@ -40,7 +41,8 @@ class S3Tokens(msgspec.Struct):
 
 def issue(ctx: Ctx, body: Authenticate) -> Reply:
     call = signed_call(ctx, with_parameters=False) if "oauth1" in body.auth.identity.methods else None
-    return token_reply(ctx, ctx.service.auth.issue(ctx.caller, body.auth, call), 201)
+    receipt = ctx.request.headers.get(RECEIPT.lower(), "")
+    return token_reply(ctx, ctx.service.auth.issue(ctx.caller, body.auth, call, receipt), 201)
 
 
 def validate(ctx: Ctx) -> Reply:

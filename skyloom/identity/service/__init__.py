@@ -26,9 +26,12 @@ from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
+from skyloom.identity.service.log_in import LogIn
 from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.oauth2 import OAuth2
+from skyloom.identity.service.passcodes import Passcodes
 from skyloom.identity.service.projects import Domains, Projects
+from skyloom.identity.service.receipts import Receipts
 from skyloom.identity.service.refusals import OwnRefusals
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.revocations import RevocationEvents
@@ -41,6 +44,7 @@ from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.endpoint_policies import EndpointPolicies as EndpointPolicyStore
 from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.store.grants import Grants
+from skyloom.identity.store.log_ins import LogIns
 from skyloom.identity.store.oauth1 import OAuthStore
 from skyloom.identity.store.principals import Principals
 from skyloom.identity.store.revocations import Revocations
@@ -74,7 +78,9 @@ class IdentityService:
         self.domains = Domains(ground, grants)
         self.projects = Projects(ground, grants, self.domains, DEPTHS[settings.enforcement_model])
         self.directories = Directories(ground, vault, self.passwords, open_directory, settings.directory_life_s)
-        self.users = Users(ground, grants, self.directories, federation, self.passwords, settings)
+        log_ins = LogIns()
+        log_in = LogIn(db, self.directories, self.passwords, log_ins, settings)
+        self.users = Users(ground, grants, self.directories, federation, self.passwords, log_in)
         self.groups = Groups(ground, grants, self.directories)
         self.roles = Roles(ground, grants)
         self.services = Services(ground)
@@ -108,6 +114,9 @@ class IdentityService:
             self.credentials,
             self.oauth1,
             self.passwords,
+            log_in,
+            Passcodes(db, self.credentials.records, vault, log_ins),
+            Receipts(db.clock, vault, settings),
             settings,
         )
         self.identity_providers = IdentityProviders(ground, federation)

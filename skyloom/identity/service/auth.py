@@ -1,28 +1,37 @@
 """Authentication: from credentials to a token. A refusal never says what was wrong: that is for the log only."""
 
-import hmac
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from skyloom.access import SYSTEM, Caller
-from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NotOfToken, ScopeNotAllowed
+from skyloom.identity.errors import (
+    AttributeInvalid,
+    AuthenticationFailed,
+    NotOfToken,
+    ScopeNotAllowed,
+    TokenInvalid,
+    TokenNotFound,
+)
 from skyloom.identity.model import AccessToken, ApplicationCredential, Trust, User
 from skyloom.identity.oauth1 import SignedCall
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.auth_request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
 from skyloom.identity.service.credentials import Credentials, KeyPair
 from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.log_in import LogIn
 from skyloom.identity.service.oauth1 import OAuth1
+from skyloom.identity.service.passcodes import Passcode, Passcodes
+from skyloom.identity.service.receipts import Receipts, fulfils
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.settings import IdentitySettings
-from skyloom.identity.signatures import TOTP_STEP_S, SignedRequest, is_signed, is_signed_text, totp
+from skyloom.identity.signatures import SignedRequest, is_signed, is_signed_text
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.federation import Protocol
 from skyloom.identity.times import time_of
-from skyloom.identity.tokens import METHODS, ScopeKind, Token, audit_id, methods_mask, microseconds
+from skyloom.identity.tokens import ScopeKind, Token, audit_id, methods_mask, microseconds
 
 log = logging.getLogger(__name__)
 SIGNATURE_LIFE_S = 900
@@ -39,6 +48,7 @@ class _Proven:
     chain: str | None = None
     expires_at: datetime | None = None
     credential: ApplicationCredential | None = None
+    passcodes: list[Passcode] = field(default_factory=list)
     access_token: AccessToken | None = None
     identity_provider_id: str | None = None
     protocol_id: str | None = None
@@ -80,6 +90,9 @@ class AuthService:
         credentials: Credentials,
         oauth1: OAuth1,
         passwords: Passwords,
+        log_in: LogIn,
+        passcodes: Passcodes,
+        receipts: Receipts,
         settings: IdentitySettings,
     ):
         self.ground = ground
@@ -91,6 +104,9 @@ class AuthService:
         self.credentials = credentials
         self.oauth1 = oauth1
         self.passwords = passwords
+        self.log_in = log_in
+        self.passcodes = passcodes
+        self.receipts = receipts
         self.settings = settings
         self._prove: Mapping[str, Callable[[Identity, _Proven], None]] = {
             "password": self._prove_password,
@@ -101,8 +117,9 @@ class AuthService:
             "oauth1": self._prove_oauth1,
         }
 
-    def issue(self, caller: Caller, request: AuthRequest, call: SignedCall | None = None) -> Granted:
-        """A new token. Raises AuthenticationFailed without saying what was wrong."""
+    def issue(self, caller: Caller, request: AuthRequest, call: SignedCall | None = None, receipt: str = "") -> Granted:
+        """A new token. `receipt`: of methods that came before. Raises AuthenticationFailed without saying what was
+        wrong, and MethodsMissing."""
         proven = _Proven(caller, call)
         for method in dict.fromkeys(request.identity.methods):
             prove = self._prove.get(method)
@@ -111,7 +128,8 @@ class AuthService:
             prove(request.identity, proven)
         if proven.user is None:
             raise AuthenticationFailed()
-        _check_factors(proven.user, proven.methods)
+        self.passcodes.spend(proven.passcodes)
+        proven.methods = list(self.receipts.check(proven.user, proven.methods, receipt))
         return self._issue(caller, proven, self._target(request.scope, proven))
 
     def issue_signed(self, caller: Caller, request: SignedRequest) -> Granted:
@@ -130,7 +148,7 @@ class AuthService:
         proven = _Proven(caller, identity_provider_id=by.idp_id, protocol_id=by.id, expires_at=expires_at)
         proven.settle(self.principals.user(self.db.read(), user_id), "mapped")
         assert proven.user is not None
-        _check_factors(proven.user, proven.methods)
+        proven.methods = list(self.receipts.check(proven.user, proven.methods, ""))
         return self._issue(caller, proven, UNSCOPED)
 
     def issue_bound(self, caller: Caller, user_id: str, project_id: str, thumbprint: str) -> Granted:
@@ -138,7 +156,8 @@ class AuthService:
         proven = _Proven(caller, thumbprint=thumbprint)
         proven.settle(self.principals.user(self.db.read(), user_id), "oauth2_credential")
         assert proven.user is not None
-        _check_factors(proven.user, proven.methods)
+        if not fulfils(proven.user.options, proven.methods):
+            raise AuthenticationFailed()
         return self._issue(caller, proven, _Target(ScopeKind.PROJECT, project_id))
 
     def _issue_for_key(self, caller: Caller, access: str, is_right: Callable[[KeyPair], bool]) -> Granted:
@@ -166,6 +185,8 @@ class AuthService:
 
     def _issue(self, caller: Caller, proven: _Proven, target: _Target) -> Granted:
         assert proven.user is not None
+        if not self.log_in.rules.is_enabled(proven.user):
+            raise AuthenticationFailed()
         now = self.db.clock.now()
         trust, user_id = target.trust, proven.user.id
         if trust is not None and trust.impersonation:
@@ -199,6 +220,8 @@ class AuthService:
             raise AuthenticationFailed()
         if trust is not None and trust.remaining_uses is not None:
             self._take_use(trust)
+        if "token" not in proven.methods:
+            self.log_in.note_activity(proven.user)
         return granted
 
     def _take_use(self, trust: Trust) -> None:
@@ -213,27 +236,28 @@ class AuthService:
         if identity.password is None:
             raise AuthenticationFailed()
         ref = identity.password.user
-        user = self._user(ref)
-        if not self.directories.verify_password(user, ref.password or ""):
-            raise AuthenticationFailed()
-        assert user is not None
-        if user.password_expires_at is not None and user.password_expires_at <= self.db.clock.now():
-            raise AuthenticationFailed()
+        user = self.log_in.by_password(self._user(ref), _called(ref), ref.password or "")
         proven.settle(user, "password")
 
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
         if identity.token is None:
             raise AuthenticationFailed()
-        self._take_token("token", self.sessions.granted(identity.token.id), proven)
+        self._take_token("token", self._granted(identity.token.id), proven)
 
     def _prove_mapped(self, identity: Identity, proven: _Proven) -> None:
         """The older way to a scope: the unscoped token of a federated user."""
         if identity.mapped is None:
             raise AuthenticationFailed()
-        granted = self.sessions.granted(identity.mapped.id)
+        granted = self._granted(identity.mapped.id)
         if granted.federated is None:
             raise AuthenticationFailed()
         self._take_token("mapped", granted, proven)
+
+    def _granted(self, text: str) -> Granted:
+        try:
+            return self.sessions.granted(text)
+        except TokenInvalid as error:
+            raise TokenNotFound() from error
 
     def _take_token(self, method: str, granted: Granted, proven: _Proven) -> None:
         token = granted.token
@@ -252,16 +276,11 @@ class AuthService:
             raise AuthenticationFailed()
         ref = identity.totp.user
         user = self._user(ref)
-        if user is None:
-            raise AuthenticationFailed()
-        now_s = self.db.clock.now().timestamp()
-        right = False
-        for seed in self.credentials.blobs(self.db.read(), user.id, "totp"):
-            for at_s in (now_s, now_s - TOTP_STEP_S):
-                right |= hmac.compare_digest(totp(seed, at_s).encode(), ref.passcode.encode())
-        if not right:
+        codes = self.passcodes.fitting(user, ref.passcode)
+        if not self.log_in.lockout.admits("totp", user, _called(ref), bool(codes), bool(codes)):
             raise AuthenticationFailed()
         proven.settle(user, "totp")
+        proven.passcodes += codes
 
     def _prove_application_credential(self, identity: Identity, proven: _Proven) -> None:
         method, sql = identity.application_credential, self.db.read()
@@ -393,9 +412,7 @@ def _is_named(ref: UserRef, user: User | None) -> bool:
     return domain.id in (None, user.domain_id) and domain.name in (None, user.domain_name)
 
 
-def _check_factors(user: User, methods: Sequence[str]) -> None:
-    """The user's multi-factor rules: all methods of one of them; a rule of methods that nobody knows is no rule."""
-    rules = user.options.get("multi_factor_auth_rules") or []
-    known = [rule for rule in rules if rule and set(rule) <= set(METHODS)]
-    if user.options.get("multi_factor_auth_enabled") and known and not any(set(rule) <= set(methods) for rule in known):
-        raise AuthenticationFailed()
+def _called(ref: UserRef | TotpUser) -> str:
+    """By what name the user is looked for."""
+    domain = ref.domain or DomainRef()
+    return ref.id or f"{ref.name}@{domain.id or domain.name}"

@@ -56,8 +56,9 @@ class Bootstrap:
             for user in self.users:
                 if user.name not in hashes:
                     continue
-                values = {**USER_VALUES, "password_hash": hashes[user.name]}
+                values: dict[str, Any] = {**USER_VALUES, "password_hash": hashes[user.name]}
                 values["default_project_id"] = projects[user.project]
+                values["created_at"] = db.clock.now()
                 user_id = seed.ensure_named(tx, "user", user.name, values)
                 grants.add(tx, Grant("user", user_id, "project", projects[user.project], roles[user.role]))
                 if user.is_system_admin:

@@ -18,10 +18,11 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeFixed, AttributeInvalid, Duplicate, NoSuch, NotOfToken
 from skyloom.identity.model import Record
+from skyloom.identity.service.passcodes import TOTP, check_seed
 from skyloom.identity.service.registry import Ground, Listed, Query, Registry
 from skyloom.identity.store.catalog import CatalogStore
 
-EC2, TOTP = "ec2", "totp"
+EC2 = "ec2"
 
 
 class KeyPair(msgspec.Struct, frozen=True):
@@ -63,6 +64,8 @@ class Credentials(Registry):
             raise AttributeInvalid("An ec2 credential takes a project_id.", field="project_id")
         if values["type"] == EC2 and caller.is_delegated:
             values["blob"] = msgspec.json.encode(_by(caller, _key_pair(values["blob"]))).decode()
+        if values["type"] == TOTP:
+            check_seed(values["blob"])
         _refuse_beyond(caller, values)
         values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
@@ -83,6 +86,8 @@ class Credentials(Registry):
         _refuse_beyond(caller, whole)
         if EC2 in (now["type"], whole["type"]) and now["type"] != whole["type"]:
             raise AttributeFixed("An ec2 credential is found by its access key; make a new one.", field="type")
+        if whole["type"] == TOTP and not {"type", "blob"}.isdisjoint(document):
+            check_seed(whole["blob"])
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if "user_id" in values and self.ground.principals.user(tx, values["user_id"]) is None:
@@ -90,6 +95,8 @@ class Credentials(Registry):
         if "blob" in values:
             if now["type"] == EC2:
                 _refuse_other_delegation(_key_pair(now["blob"]), _key_pair(values["blob"]))
+            if values["blob"] != now["blob"]:
+                values["used_step"] = None
             values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
     def delete(self, caller: Caller, record_id: str) -> None:
@@ -118,11 +125,7 @@ class Credentials(Registry):
             if record["id"] in blobs
         ]
 
-    # -- of one user, by type, for authentication
-
-    def blobs(self, sql: Sql, user_id: str, kind: str) -> Sequence[str]:
-        rows = self.records.list(sql, {"user_id": user_id, "type": kind}, Page(sorts=(Sort("id"),)))
-        return [self.vault.open(row["sealed_blob"]).decode() for row in rows]
+    # -- for authentication
 
     def key_pair(self, sql: Sql, access: str) -> tuple[Record, KeyPair] | None:
         """The credential of an access key, with its key pair."""

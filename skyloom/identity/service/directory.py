@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
 from skyloom.identity import resources
 from skyloom.identity.drivers.contract import Kind
-from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NoSuch, NotOfToken
+from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NoSuch
 from skyloom.identity.model import DEFAULT_DOMAIN, Record
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.log_in import LogIn
 from skyloom.identity.service.registry import Ground, Listed, Query, Registry, of_own_domain
-from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.federation import FederationStore, Link
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.principals import COMPARISONS, expiry_test
@@ -87,24 +87,28 @@ class Users(InDomain):
         directories: Directories,
         federation: FederationStore,
         passwords: Passwords,
-        settings: IdentitySettings,
+        log_in: LogIn,
     ):
         super().__init__(ground, grants, directories)
         self.federation = federation
         self.passwords = passwords
-        self.settings = settings
+        self.log_in = log_in
+        self.rules = log_in.rules
 
     def complete(self, caller: Caller, values: Record) -> None:
         super().complete(caller, values)
         values["options"] = {name: value for name, value in values["options"].items() if value is not None}
+        values["created_at"] = self.db.clock.now()
 
     def prepare(self, values: Record, whole: Record) -> None:
         super().prepare(values, whole)
+        if values.get("password") is not None:
+            self.rules.check_form(values["password"])
         federated = values.pop("federated", None)
         if federated is not None:
             values["known_by"] = self._known_by(federated)
         if "password" in values:
-            self._take_password(values, whole["options"])
+            self._take_password(values, whole["options"], is_chosen=False)
 
     def check_new(self, tx: Tx, values: Record) -> None:
         super().check_new(tx, values)
@@ -115,6 +119,11 @@ class Users(InDomain):
         if "password_hash" in values or values.get("enabled") is False:
             values["tokens_not_before"] = self.db.clock.now()
             self.ground.revoke(tx, {"user_id": now["id"]})
+        if "password_hash" in values:
+            self.rules.replace(tx, now["id"])
+        if values.get("enabled") is True:
+            values["last_active_at"] = self.db.clock.now()
+            self.log_in.store.unlock(tx, now["id"])
 
     def before_delete(self, tx: Tx, record: Record) -> None:
         super().before_delete(tx, record)
@@ -126,21 +135,22 @@ class Users(InDomain):
 
     def change_password(self, caller: Caller, user_id: str, original: str, password: str) -> None:
         """One's own password, by knowing the present one, which may have expired; ends every token of the user."""
-        user = self.ground.principals.user(self.db.read(), user_id)
-        if user is not None:
-            self.directories.refuse_write(user.domain_id)
-        if not self.passwords.verify(original, user.password_hash if user else None):
-            raise AuthenticationFailed()
-        assert user is not None
-        if not user.enabled or not user.domain_enabled:
-            raise AuthenticationFailed()
-        if user.options.get("lock_password"):
-            raise NotOfToken("The password of this user is locked; ask an administrator to change it.")
+        sql = self.db.read()
+        found = self.ground.principals.user(sql, user_id)
+        if found is not None:
+            self.directories.refuse_write(found.domain_id)
+        user = self.log_in.by_password(found, user_id, original, may_have_ended=True)
         if original == password:
             raise AttributeInvalid("The new password must differ from the present one.", field="password")
+        self.rules.check_choice(sql, user, password)
         values: Record = {"password": password}
-        self._take_password(values, user.options)
+        self._take_password(values, user.options, is_chosen=True)
         with self.write(replace(caller, user_id=user_id), "update", user_id) as tx:
+            # the rules were kept against the password that was just changed
+            present = self.records.get(tx, user_id)
+            if present is None or present["tokens_not_before"] != user.tokens_not_before:
+                raise AuthenticationFailed()
+            self.rules.replace(tx, user_id)
             self.records.change(tx, user_id, {**values, "tokens_not_before": self.db.clock.now()})
             self.ground.revoke(tx, {"user_id": user_id})
 
@@ -163,6 +173,8 @@ class Users(InDomain):
 
     def _shown(self, record: Record, links: Sequence[Link]) -> Record:
         record.pop("password", None)
+        times = record.pop("created_at", None), record.pop("last_active_at", None)
+        record["enabled"] = record["enabled"] and not self.rules.is_away(*times, record["options"])
         if links:
             record["federated"] = _federated(links)
         if record.get("default_project_id") is None:
@@ -191,16 +203,13 @@ class Users(InDomain):
                 )
         return list(dict.fromkeys(found))
 
-    def _take_password(self, values: Record, options: Mapping[str, Any]) -> None:
+    def _take_password(self, values: Record, options: Mapping[str, Any], is_chosen: bool) -> None:
         """The password's hash and end in place of the password."""
         password = values.pop("password")
-        never_expires = password is None or options.get("ignore_password_expiry")
-        values["password_hash"] = self.passwords.hash(password) if password is not None else None
-        values["password_expires_at"] = None if never_expires else self._password_end()
-
-    def _password_end(self) -> datetime | None:
-        days = self.settings.password_expires_days
-        return None if days is None else self.db.clock.now() + timedelta(days=days)
+        has_one = password is not None
+        values["password_hash"] = self.passwords.hash(password) if has_one else None
+        values["password_expires_at"] = self.rules.end(options, is_chosen) if has_one else None
+        values["password_chosen_at"] = self.db.clock.now() if is_chosen else None
 
 
 class Groups(InDomain):

@@ -41,7 +41,10 @@ class DomainConfigs:
             "identity": {"driver": SQL, "list_limit": settings.list_limit},
             "ldap": {name: value for name, value in msgspec.to_builtins(LdapOptions()).items() if name != "password"},
         }
-        self.public: dict[str, Any] = {"password_regex": None, "password_regex_description": None}
+        self.public: dict[str, Any] = {
+            "password_regex": settings.password_regex,
+            "password_regex_description": settings.password_regex_description,
+        }
 
     def put(self, caller: Caller, domain_id: str, config: Config) -> tuple[Config, bool]:
         """The configuration in place of what there was; whether it is the first one."""

@@ -7,6 +7,8 @@ from skyloom.clock import VirtualClock
 from tests.api.client import Answer
 from tests.api.identity.conftest import Cloud
 
+SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
 
 def application_credential(cloud: Cloud, token: str, **more: Any) -> dict[str, Any]:
     path = f"/users/{cloud.ids['demo']}/application_credentials"
@@ -218,11 +220,11 @@ def credential(cloud: Cloud, token: str, owner: str, **more: Any) -> dict[str, A
 def test_a_credential_changes_its_owner_only_to_one_whom_the_caller_may_give_some(cloud: Cloud) -> None:
     owner = cloud.token("demo")
     path = f"/credentials/{credential(cloud, owner, 'demo')['id']}"
-    away = {"credential": {"user_id": cloud.ids["stranger"], "type": "totp", "blob": "y"}}
+    away = {"credential": {"user_id": cloud.ids["stranger"], "type": "totp", "blob": SEED}}
     assert cloud.v3("PATCH", path, owner, away).status == 403
     assert cloud.v3("PATCH", path, cloud.root, {"credential": {"user_id": "x" * 32}}).status == 404
     changed = cloud.ok("PATCH", path, cloud.root, away)["credential"]
-    assert (changed["user_id"], changed["type"], changed["blob"]) == (cloud.ids["stranger"], "totp", "y")
+    assert (changed["user_id"], changed["type"], changed["blob"]) == (cloud.ids["stranger"], "totp", SEED)
     assert cloud.v3("GET", path, owner).status == 403
     assert cloud.v3("PATCH", path, cloud.root, {"credential": {"type": "ec2"}}).status == 400
 

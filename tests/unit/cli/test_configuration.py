@@ -66,6 +66,10 @@ def test_the_option_goes_before_the_file(home: Home) -> None:
         ("[identity]\ntoken_life_s = true", "[identity] token_life_s: expected int, got bool."),
         ("[identity]\ntoken_life_s = 0", "[identity] token_life_s: expected int >= 1."),
         ("[identity]\nregion = 1", "[identity] region: expected str, got int."),
+        (
+            "[identity]\npassword_regex = '('",
+            "[identity]: password_regex is no regular expression: missing ), unterminated subpattern at position 0.",
+        ),
         ("identity = 1", "[identity]: expected object, got int."),
         ("[idendity]", "idendity: there is no such table; docs/configuration.md lists those there are."),
     ],

@@ -848,6 +848,9 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=255), nullable=True),
         sa.Column("password_expires_at", sa.BigInteger(), nullable=True),
         sa.Column("tokens_not_before", sa.BigInteger(), nullable=True),
+        sa.Column("password_chosen_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_active_at", sa.BigInteger(), nullable=True),
         sa.Column("options", sa.Text(), nullable=False),
         sa.Column("is_federated", sa.Boolean(), nullable=False),
         sa.Column("extra", sa.Text(), nullable=False),
@@ -930,12 +933,25 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(length=64), nullable=True),
         sa.Column("type", sa.String(length=255), nullable=False),
         sa.Column("sealed_blob", sa.LargeBinary(), nullable=False),
+        sa.Column("used_step", sa.Integer(), nullable=True),
         sa.Column("extra", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_credential_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
     )
     with op.batch_alter_table("credential", schema=None) as batch_op:
         batch_op.create_index("ix_credential_user_id", ["user_id"], unique=False)
+
+    op.create_table(
+        "failed_log_in",
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_failed_log_in_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_failed_log_in")),
+    )
+    with op.batch_alter_table("failed_log_in", schema=None) as batch_op:
+        batch_op.create_index("ix_failed_log_in_user_id", ["user_id"], unique=False)
 
     op.create_table(
         "federated_membership",
@@ -1004,6 +1020,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index("ix_membership_group_id", ["group_id"], unique=False)
+
+    op.create_table(
+        "password_history",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_password_history_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_password_history")),
+    )
+    with op.batch_alter_table("password_history", schema=None) as batch_op:
+        batch_op.create_index("ix_password_history_user_id", ["user_id"], unique=False)
 
     op.create_table(
         "policy_association",

@@ -39,6 +39,13 @@ class NoSuch(NotFound):
         super().__init__(f"Could not find {noun.replace('_', ' ')}: {noun_id}.", noun=noun, id=noun_id)
 
 
+class MarkerNotFound(NotFound):
+    code = "identity.marker_not_found"
+
+    def __init__(self, marker: str):
+        super().__init__(f"Marker {marker} could not be found; it is the id of the last item of the page before.")
+
+
 class Duplicate(Conflict):
     code = "identity.duplicate"
 

@@ -70,8 +70,8 @@ class Application:
         return self.apis.get(request.path if end < 0 else request.path[:end])
 
     def _answer(self, request: Request, api: Api | None, request_id: str) -> Reply:
-        if "\x00" in request.path:
-            raise PathInvalid("The path holds a NUL byte; no resource has such a name.")
+        if "\x00" in request.path or "%00" in request.query:
+            raise PathInvalid("The URL holds a NUL byte; nothing has such a name.")
         if api is None:
             return self._root(request)
         path = request.path[len(api.prefix) :]

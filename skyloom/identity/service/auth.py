@@ -321,7 +321,7 @@ class AuthService:
             if isinstance(scope, Scope) and self._asked(scope, proven) != own:
                 raise AuthenticationFailed()
             return own
-        if isinstance(scope, str):
+        if isinstance(scope, str) or (scope is not None and scope.unscoped is not None):
             return UNSCOPED
         if scope is not None:
             return self._asked(scope, proven)

@@ -14,6 +14,7 @@ from skyloom.web.errors import identity_form
 from skyloom.web.http import Reply, Request
 from skyloom.web.routes import PUBLIC, Route
 
+PATH = "/v3/OS-OAUTH2/token"
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
 
 
@@ -33,10 +34,12 @@ def token(ctx: Ctx) -> Reply:
 
 
 def error_form(request: Request, status: int, error: SkyloomError, request_id: str) -> Reply:
-    if isinstance(error, OAuth2Error):
-        body = {"error": error.word, "error_description": error.sentence}
-        return Reply(status, list(HEADERS), msgspec.json.encode(body))
-    return identity_form(request, status, error, request_id)
+    """Whatever goes wrong at the token endpoint has the RFC's form, under Keystone's word where the RFC has none."""
+    if not request.path.rstrip("/").endswith(PATH):
+        return identity_form(request, status, error, request_id)
+    word = error.word if isinstance(error, OAuth2Error) else "other_error"
+    body = {"error": word, "error_description": error.sentence}
+    return Reply(status, list(HEADERS), msgspec.json.encode(body))
 
 
 def _basic(header: str) -> tuple[str, str] | None:
@@ -51,4 +54,4 @@ def _basic(header: str) -> tuple[str, str] | None:
     return client_id, secret
 
 
-ROUTES = [Route("POST", "/v3/OS-OAUTH2/token", token, PUBLIC)]
+ROUTES = [Route("POST", PATH, token, PUBLIC)]

@@ -89,6 +89,13 @@ def test_a_refusal_has_the_form_of_the_rfc(cloud: Cloud, form: dict[str, str], s
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
+def test_other_refusals_of_the_endpoint_have_that_form_too(cloud: Cloud) -> None:
+    answer = cloud.v3("GET", "/OS-OAUTH2/token")
+    assert answer.status == 405 and answer.json["error"] == "other_error" and answer.headers["Allow"] == "POST"
+    large = ask(cloud, {**GRANT, "client_id": "x" * 20_000})
+    assert large.status == 413 and large.json["error"] == "other_error"
+
+
 def test_a_wrong_secret_says_no_more_than_a_wrong_client(cloud: Cloud, secret: tuple[str, str]) -> None:
     refusals = [ask(cloud, GRANT, (secret[0], "wrong")), ask(cloud, GRANT, ("nobody", secret[1]))]
     assert {(answer.status, answer.body) for answer in refusals} == {

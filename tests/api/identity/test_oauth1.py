@@ -269,3 +269,19 @@ class TestForEver:
         assert "oauth_expires_at" not in request and "oauth_expires_at" not in access
         clock.advance(10 * 365 * 86_400)
         assert consumer.sign_in(access).status == 201
+
+
+class TestSignedTokens:
+    """The other form of tokens binds them as well."""
+
+    @pytest.fixture
+    def settings(self) -> IdentitySettings:
+        return IdentitySettings(password_cost=4, token_format="jws")
+
+    def test_they_end_with_the_access_token(self, cloud: Cloud, consumer: Consumer) -> None:
+        access = consumer.access_token("admin")
+        text = consumer.token(access)
+        assert text.count(".") == 2 and cloud.v3("GET", "/users", text).status == 200
+        one = f"/users/{cloud.ids['root']}/OS-OAUTH1/access_tokens/{access['oauth_token']}"
+        cloud.ok("DELETE", one, cloud.root)
+        assert cloud.v3("GET", "/users", text).status == 401

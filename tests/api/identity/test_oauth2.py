@@ -195,3 +195,21 @@ class TestOneMethodOnly:
     def test_the_other_is_refused(self, cloud: Cloud, machine: Machine, secret: tuple[str, str]) -> None:
         assert machine.ask(machine.certificate()).status == 401
         assert ask(cloud, GRANT, secret).status == 200
+
+
+class TestSignedTokens:
+    """The other form of tokens binds them as well."""
+
+    @pytest.fixture
+    def settings(self) -> IdentitySettings:
+        return IdentitySettings(password_cost=4, token_format="jws")
+
+    def test_they_are_bound_to_the_certificate(self, cloud: Cloud, machine: Machine) -> None:
+        own = machine.certificate()
+        text = machine.ask(own).json["access_token"]
+        assert text.count(".") == 2
+        assert [get(cloud, "/auth/projects", text, each) for each in (own, machine.certificate(), None)] == [
+            200,
+            401,
+            401,
+        ]

@@ -24,7 +24,7 @@ from skyloom.identity.api import (
 )
 from skyloom.identity.api.discovery import Discovery
 from skyloom.identity.api.plain import Plain
-from skyloom.identity.errors import MethodsMissing, OAuth2Error
+from skyloom.identity.errors import MethodsMissing
 from skyloom.identity.service import IdentityService
 from skyloom.web.errors import identity_form
 from skyloom.web.http import Reply, Request
@@ -73,10 +73,11 @@ ROUTES = [*Discovery(OTHERS).routes(), *OTHERS]
 
 
 def error_form(request: Request, status: int, error: SkyloomError, request_id: str) -> Reply:
+    """Keystone's, but where it has another one itself."""
+    if oauth2.is_asked(request):
+        return oauth2.refusal(status, error)
     if isinstance(error, MethodsMissing):
         return receipts.refusal(status, error)
-    if isinstance(error, OAuth2Error):
-        return oauth2.refusal(status, error)
     return identity_form(request, status, error, request_id)
 
 

@@ -12,6 +12,7 @@ from skyloom.identity.tokens import microseconds
 from skyloom.web.http import Reply
 from skyloom.web.routes import PUBLIC, Route
 
+PATH = "/v3/OS-OAUTH2/token"
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
 
 
@@ -30,8 +31,14 @@ def token(ctx: Ctx) -> Reply:
     return Reply(200, list(HEADERS), msgspec.json.encode(body))
 
 
-def refusal(status: int, error: OAuth2Error) -> Reply:
-    body = {"error": error.word, "error_description": error.sentence}
+def is_asked(request: Request) -> bool:
+    return request.path.rstrip("/").endswith(PATH)
+
+
+def refusal(status: int, error: SkyloomError) -> Reply:
+    """Whatever goes wrong at the token endpoint has the RFC's form, under Keystone's word where the RFC has none."""
+    word = error.word if isinstance(error, OAuth2Error) else "other_error"
+    body = {"error": word, "error_description": error.sentence}
     return Reply(status, list(HEADERS), msgspec.json.encode(body))
 
 
@@ -47,4 +54,4 @@ def _basic(header: str) -> tuple[str, str] | None:
     return client_id, secret
 
 
-ROUTES = [Route("POST", "/v3/OS-OAUTH2/token", token, PUBLIC)]
+ROUTES = [Route("POST", PATH, token, PUBLIC)]

@@ -8,6 +8,7 @@ import pytest
 from oauthlib import oauth1
 
 from skyloom.clock import VirtualClock
+from skyloom.identity import IdentitySettings
 from tests.api.client import Answer
 from tests.api.identity.conftest import Cloud
 
@@ -252,3 +253,35 @@ def test_the_secret_of_a_consumer_is_shown_once_and_stays(cloud: Cloud, consumer
     )
     assert "secret" not in cloud.ok("GET", one, cloud.root)["consumer"]
     assert consumer.post("/OS-OAUTH1/request_token").status == 201
+
+
+class TestForEver:
+    @pytest.fixture
+    def settings(self) -> IdentitySettings:
+        return IdentitySettings(password_cost=4, request_token_duration=0, access_token_duration=0)
+
+    def test_tokens_of_oauth_may_have_no_end(self, cloud: Cloud, clock: VirtualClock, consumer: Consumer) -> None:
+        request = consumer.request_token()
+        clock.advance(10 * 365 * 86_400)
+        cloud.root = cloud.token("root")
+        verifier = consumer.authorize(request["oauth_token"]).json["token"]["oauth_verifier"]
+        access = said(consumer.exchange(request, verifier))
+        assert "oauth_expires_at" not in request and "oauth_expires_at" not in access
+        clock.advance(10 * 365 * 86_400)
+        assert consumer.sign_in(access).status == 201
+
+
+class TestSignedTokens:
+    """The other form of tokens binds them as well."""
+
+    @pytest.fixture
+    def settings(self) -> IdentitySettings:
+        return IdentitySettings(password_cost=4, token_format="jws")
+
+    def test_they_end_with_the_access_token(self, cloud: Cloud, consumer: Consumer) -> None:
+        access = consumer.access_token("admin")
+        text = consumer.token(access)
+        assert text.count(".") == 2 and cloud.v3("GET", "/users", text).status == 200
+        one = f"/users/{cloud.ids['root']}/OS-OAUTH1/access_tokens/{access['oauth_token']}"
+        cloud.ok("DELETE", one, cloud.root)
+        assert cloud.v3("GET", "/users", text).status == 401

@@ -89,6 +89,13 @@ def test_a_refusal_has_the_form_of_the_rfc(cloud: Cloud, form: dict[str, str], s
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
+def test_other_refusals_of_the_endpoint_have_that_form_too(cloud: Cloud) -> None:
+    answer = cloud.v3("GET", "/OS-OAUTH2/token")
+    assert answer.status == 405 and answer.json["error"] == "other_error" and answer.headers["Allow"] == "POST"
+    large = ask(cloud, {**GRANT, "client_id": "x" * 20_000})
+    assert large.status == 413 and large.json["error"] == "other_error"
+
+
 def test_a_wrong_secret_says_no_more_than_a_wrong_client(cloud: Cloud, secret: tuple[str, str]) -> None:
     refusals = [ask(cloud, GRANT, (secret[0], "wrong")), ask(cloud, GRANT, ("nobody", secret[1]))]
     assert {(answer.status, answer.body) for answer in refusals} == {
@@ -188,3 +195,21 @@ class TestOneMethodOnly:
     def test_the_other_is_refused(self, cloud: Cloud, machine: Machine, secret: tuple[str, str]) -> None:
         assert machine.ask(machine.certificate()).status == 401
         assert ask(cloud, GRANT, secret).status == 200
+
+
+class TestSignedTokens:
+    """The other form of tokens binds them as well."""
+
+    @pytest.fixture
+    def settings(self) -> IdentitySettings:
+        return IdentitySettings(password_cost=4, token_format="jws")
+
+    def test_they_are_bound_to_the_certificate(self, cloud: Cloud, machine: Machine) -> None:
+        own = machine.certificate()
+        text = machine.ask(own).json["access_token"]
+        assert text.count(".") == 2
+        assert [get(cloud, "/auth/projects", text, each) for each in (own, machine.certificate(), None)] == [
+            200,
+            401,
+            401,
+        ]

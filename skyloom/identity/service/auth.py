@@ -182,7 +182,7 @@ class AuthService:
         if identity.password is None:
             raise AuthenticationFailed()
         ref = identity.password.user
-        user = self._user(ref)
+        user = self.find_user(ref)
         if not self.directories.verify_password(user, ref.password or ""):
             raise AuthenticationFailed()
         assert user is not None
@@ -218,7 +218,7 @@ class AuthService:
         if identity.totp is None:
             raise AuthenticationFailed()
         ref = identity.totp.user
-        user = self._user(ref)
+        user = self.find_user(ref)
         if user is None:
             raise AuthenticationFailed()
         now_s = self.db.clock.now().timestamp()
@@ -238,7 +238,7 @@ class AuthService:
         if method.id is not None:
             credential = self.delegations.credential(sql, method.id)
         elif method.user is not None and method.name is not None:
-            owner = self._user(method.user)
+            owner = self.find_user(method.user)
             credential = self.delegations.credential_named(sql, owner.id, method.name) if owner else None
         if not self.passwords.verify(method.secret, credential.secret_hash if credential else None):
             raise AuthenticationFailed()
@@ -249,7 +249,8 @@ class AuthService:
         proven.credential = credential
         proven.end(credential.expires_at)
 
-    def _user(self, ref: UserRef | TotpUser) -> User | None:
+    def find_user(self, ref: UserRef | TotpUser) -> User | None:
+        """Whom a sign-in names, as a directory says now where the user is in one."""
         sql = self.db.read()
         if ref.id is not None:
             self.directories.look(ref.id, 0)

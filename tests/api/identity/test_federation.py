@@ -609,3 +609,37 @@ def test_a_user_who_is_disabled_here_is_not_let_in(cloud: Cloud, federated: Fede
     with pytest.raises(Exception, match="requires authentication"):
         federated.accept()
     assert not cloud.ok("GET", f"/users/{granted.user.id}", cloud.root)["user"]["enabled"]
+
+
+def test_somebody_whose_link_was_taken_away_comes_again(cloud: Cloud, federated: Federated) -> None:
+    user = federated.accept().user
+    cloud.ok("PATCH", f"/users/{user.id}", cloud.root, {"user": {"federated": []}})
+    assert federated.accept({**ANNA, "name": ["Anne"]}).user.id == user.id
+    shown = cloud.ok("GET", f"/users/{user.id}", cloud.root)["user"]
+    assert shown["federated"] == [{"idp_id": "acme", "protocols": [{"protocol_id": "oidc", "unique_id": "a-1"}]}]
+    assert shown["name"] == "Anne"
+
+
+def test_a_role_of_the_projects_own_domain_can_be_mapped(cloud: Cloud, federated: Federated) -> None:
+    own = {"role": {"name": "pilot", "domain_id": "default"}}
+    pilot = cloud.ok("POST", "/roles", cloud.root, own)["role"]
+    cloud.ok("PUT", f"/roles/{pilot['id']}/implies/{cloud.ids['reader']}", cloud.root)
+
+    def rules(domain: str) -> Any:
+        projects = [{"name": "p", "domain": {"id": domain}, "roles": [{"name": "pilot"}]}]
+        return [{"local": [{"user": {"name": "{0}"}}, {"projects": projects}], "remote": [{"type": "name"}]}]
+
+    federated.map(rules("default"), "2.0")
+    assert [each["name"] for each in cloud.ok("GET", "/auth/projects", federated.token())["projects"]] == ["p"]
+    federated.map(rules(federated.provider["domain_id"]), "2.0")
+    with pytest.raises(Exception, match="no role pilot"):
+        federated.accept()
+
+
+@pytest.mark.parametrize("user", [{"type": "local"}, {"type": "local", "id": "none"}, {"type": "ephemeral"}])
+def test_a_mapping_that_names_nobody_lets_nobody_in(cloud: Cloud, federated: Federated, user: Any) -> None:
+    federated.map([{"local": [{"user": user}], "remote": [{"type": "name"}]}])
+    with pytest.raises(Exception, match="mapped to no user"):
+        federated.accept()
+    if user["type"] == "ephemeral":
+        assert federated.accept({**ANNA, "REMOTE_USER": ["a@b"]}).user.name == "a@b"

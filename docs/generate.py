@@ -1,16 +1,22 @@
 """Writes the pages that are made from the code: `python -m docs.generate`. A test compares them with what stands here.
 
 docs/api.md, docs/gaps.md and docs/policy.md come from the routes and rules of an assembled cloud, docs/errors.md from
-every error class. Samples of the API come from the walk of tests/rules.
+every error class, docs/configuration.md from the settings of the domains. Samples of the API come from
+the walk of tests/rules.
 """
 
 import ast
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 import skyloom
 from skyloom import errors
@@ -19,6 +25,7 @@ from skyloom.errors import SkyloomError
 from skyloom.web.errors import status_of
 from skyloom.web.routes import PUBLIC, Api, Route
 from skyloom.web.versions import text
+from skyloom.wire.configuration import Configuration
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
@@ -34,6 +41,7 @@ def pages(apis: Sequence[Api], rules: Mapping[str, Mapping[str, str]]) -> dict[s
         "gaps.md": _page("Documented calls that Skyloom answers with 501", [_gaps(api) for api in apis]),
         "policy.md": _page("Who may do what by default", [_policy(domain, rules[domain]) for domain in rules]),
         "errors.md": _page("Errors", [_errors(apis)]),
+        "configuration.md": _page("Configuration", [CONFIGURATION, *_configuration()]),
         "hypervisors.md": _page("What each hypervisor can do", [_hypervisors()]),
     }
 
@@ -72,6 +80,50 @@ def _hypervisors() -> str:
     told = "Declared by the drivers; tests/drivers/compute holds each of them to it with one suite."
     declared = {"libvirt (QEMU/KVM, QEMU/TCG)": LibvirtDriver.capabilities, "simulated": SimulatedDriver.capabilities}
     return f"{told}\n\n{render_parity(declared).rstrip()}"
+
+
+CONFIGURATION = """The operator's settings stand in `skyloom.toml` in the cloud's folder, or in the file that
+`skyloom up --config FILE` names and later starts keep to. No file is needed: each key has a default. It is read at each
+start; a key that is unknown or has a wrong value ends the start, with file, key and rule, before anything runs. It
+holds no secrets.
+
+    [identity]
+    token_life_s = 7200
+    password_expires_days = 90"""
+
+
+def _configuration() -> Iterator[str]:
+    for table in msgspec.structs.fields(Configuration):
+        yield f"## [{table.name}]\n\n{inspect.getdoc(table.type)}\n\n{_keys(table.type)}"
+
+
+def _keys(settings: type[msgspec.Struct]) -> str:
+    """Name, values, default and meaning; the meaning is the string that stands below the field."""
+    (described,) = ast.parse(inspect.getsource(settings)).body
+    assert isinstance(described, ast.ClassDef)
+    told = {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(described.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+    schema = msgspec.json.schema(settings)["$defs"][settings.__name__]["properties"]
+    rows = []
+    for name, about in schema.items():
+        default = about.pop("default")
+        unset = "unset" if default is None else f"`{json.dumps(default)}`"
+        rows.append([f"`{name}`", _values(about), unset, told[name]])
+    return _table(["key", "values", "default", "meaning"], rows)
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """ "integer, minimum 1": the words are those of JSON Schema."""
+    schema = next((each for each in schema.get("anyOf", []) if each != {"type": "null"}), schema)
+    if "enum" in schema:
+        return " or ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        return f"array of {_values(schema['items'])}"
+    return ", ".join([schema["type"], *(f"{name} {value}" for name, value in schema.items() if name != "type")])
 
 
 def works(apis: Sequence[Api]) -> str:

@@ -1,6 +1,7 @@
 """The process of the control plane from its start to its end, and the way a whole cloud is taken down."""
 
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -67,6 +68,9 @@ class Control:
         self.parts.start()
         self._await_hosts()
         self.server = self._server()
+        # What is there now stays for good, so the collector need not walk through it again and again while it serves.
+        gc.collect()
+        gc.freeze()
         self.server.start()
         ready = Ready(
             os.getpid(),

@@ -24,6 +24,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     `hypervisor` and `network` "auto": what the machine can do. `listen` is HOST:PORT. `database` and `bus` may hold
     passwords, so they are never shown; each may be file:PATH of a file that holds the URL, read at each start.
+    `config`: the absolute path of the operator's settings; None: those in the folder, if there are any.
+    `password_cost` None: as the settings have it.
     """
 
     listen: str = "127.0.0.1:8443"
@@ -33,8 +35,8 @@ class Plan(msgspec.Struct, frozen=True):
     database: str | None = None
     bus: str | None = None
     tls: bool = True
-    password_cost: int = 16
-    trusted_dashboards: tuple[str, ...] = ()
+    password_cost: int | None = None
+    config: str | None = None
 
     def __repr__(self) -> str:
         return f"Plan(listen={self.listen!r}, hypervisor={self.hypervisor!r}, network={self.network!r})"
@@ -133,6 +135,13 @@ class Home:
     @property
     def ca(self) -> Path:
         return self.folder / "ca.pem"
+
+    def configuration(self, plan: Plan) -> Path | None:
+        """The file of the operator's settings; None when there is none."""
+        if plan.config is not None:
+            return Path(plan.config)
+        own = self.folder / "skyloom.toml"
+        return own if own.exists() else None
 
     def plan(self) -> Plan:
         path = self.folder / "plan.json"

@@ -48,6 +48,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "qemu": lambda: _programs("qemu-system-x86_64", "qemu-img"),
     "samba": _samba,
     "slapd": lambda: _programs("slapd", "slapadd"),
+    "xmlsec1": lambda: _programs("xmlsec1"),
 }
 
 

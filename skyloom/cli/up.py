@@ -37,13 +37,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--bus", metavar="URL", help=f"{bus}; {SECRETLY.format('SKYLOOM_BUS')}")
     parser.add_argument("--no-tls", dest="tls", action="store_const", const=False, help="plain HTTP, for benches")
     parser.add_argument("--password-cost", type=int, metavar="N", help="scrypt's cost, 2**N (16)")
-    parser.add_argument(
-        "--trusted-dashboard",
-        dest="trusted_dashboards",
-        action="append",
-        metavar="URL",
-        help="where browsers may be sent with a token after a federated sign-in; may be given more than once",
-    )
+    parser.add_argument("--config", metavar="FILE", help="the operator's settings, TOML (skyloom.toml in the folder)")
     parser.add_argument("--detach", action="store_true", help="return when the cloud is ready; `skyloom down` ends it")
     parser.set_defaults(run=run)
 
@@ -53,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     home = home_of(arguments)
     choice = Choice(plan_of(home, arguments))
+    _check_configuration(home, choice.plan)
     home.make()
     processes = Processes(home.processes, home.logs)
     running = processes.running(CONTROL)
@@ -71,6 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(home, choice.plan)
 
 
+def _check_configuration(home: Home, plan: Plan) -> None:
+    """Only a cloud that has settings pays for loading what they are checked with."""
+    if home.configuration(plan) is not None:
+        from skyloom.wire.configuration import configuration
+
+        configuration(home, plan)
+
+
 def plan_of(home: Home, arguments: argparse.Namespace) -> Plan:
     """The folder's plan with what was asked for now."""
     asked = {name: getattr(arguments, name) for name in Plan.__struct_fields__ if getattr(arguments, name) is not None}
@@ -81,6 +84,8 @@ def plan_of(home: Home, arguments: argparse.Namespace) -> Plan:
             asked[name] = secret
         if asked.get(name, "").startswith(FILE):
             asked[name] = f"{FILE}{Path(asked[name].removeprefix(FILE)).expanduser().absolute()}"
+    if "config" in asked:
+        asked["config"] = str(Path(asked["config"]).expanduser().absolute())
     return msgspec.structs.replace(home.plan(), **asked)
 
 

@@ -1,12 +1,29 @@
 """Who changed what through which action: a row a change, in the change's own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, String, Table, insert
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Executable,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+)
 
 from skyloom.access import Caller
+from skyloom.db import plans
+from skyloom.db.rows import Rows
 from skyloom.db.types import Timestamp
 
 metadata = MetaData(
@@ -35,6 +52,10 @@ audit_entry = Table(
 )
 
 
+class Reading(Protocol):
+    def execute(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     action: str
@@ -43,10 +64,16 @@ class Entry:
 
 
 ADD = insert(audit_entry)
+COUNT = (
+    select(func.count())
+    .select_from(audit_entry)
+    .where(audit_entry.c.request_id == bindparam("request_id"), audit_entry.c.at == bindparam("at"))
+)
 
 
 def add(connection: Connection, caller: Caller, at: datetime, entries: Sequence[Entry]) -> None:
-    connection.execute(
+    plans.run(
+        connection,
         ADD,
         [
             {
@@ -61,3 +88,9 @@ def add(connection: Connection, caller: Caller, at: datetime, entries: Sequence[
             for entry in entries
         ],
     )
+
+
+def is_there(reader: Reading, caller: Caller, at: datetime) -> bool:
+    """Whether entries of the caller's request of that moment were kept, so also the change that they are of."""
+    found: int = reader.execute(COUNT, {"request_id": caller.request_id, "at": at}).scalar_one()
+    return found > 0

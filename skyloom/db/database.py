@@ -8,31 +8,42 @@ found again by the next read or transaction; while it is away both raise `Databa
 SQLite lets one writer in at a time; PostgreSQL many, each statement seeing what others committed meanwhile. So what a
 service checks before it writes must be held by a constraint, a conditional statement, a locked row or `Tx.lock`. What
 a constraint or the engine refuses leaves `begin()` as one of the errors here, never as the engine's own.
+
+A PostgreSQL that goes away while it commits may have committed: only its word of it is lost. `begin()` then looks for
+the transaction's own audit entries as soon as the server is back, and ends as what was found there.
 """
 
 import logging
 import select
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn, Protocol
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, MetaData, create_engine, event, text
+from sqlalchemy import Connection, Engine, Executable, MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from skyloom.access import SYSTEM, Caller
 from skyloom.clock import Clock
-from skyloom.db import audit
+from skyloom.db import audit, plans
+from skyloom.db.plans import Params
+from skyloom.db.rows import Rows
 from skyloom.errors import BadRequest, Conflict, Unavailable
 
 logger = logging.getLogger(__name__)
 metadata: MetaData = audit.metadata
-Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 POSTGRESQL = "postgresql+psycopg"
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+IS_SESSION_LEFT = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+OUTCOME_PATIENCE_S = 10.0
+"""For so long a request waits to learn whether its commit was kept."""
+OUTCOME_PAUSE_S = 0.1
 VICTIMS = ("40001", "40P01")
 """SQLSTATEs of a transaction that was given up for another's sake: a serialization failure, a deadlock."""
 CONTRADICTIONS = (
@@ -40,6 +51,8 @@ CONTRADICTIONS = (
     *("SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"),
 )
 """What unique and foreign keys refuse, in the words of both engines."""
+CACHE_KIB = 8192
+"""Of SQLite's pages, a connection and at most: a big table's index stays in it."""
 FAR_AWAY = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 """libpq's, unless the URL says otherwise: a database whose machine is gone is found out in seconds, not in hours."""
 
@@ -58,6 +71,19 @@ class DatabaseBusy(DatabaseUnavailable):
 
     def __init__(self) -> None:
         Unavailable.__init__(self, "Another change stood in the way of this one; ask again.", retry_after_s=1)
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The commit was under way when the database went away, and what became of it could not be found out."""
+
+    code = "database.outcome_unknown"
+
+    def __init__(self) -> None:
+        Unavailable.__init__(
+            self,
+            "The database went away while it kept this change; see whether the change was made before asking again.",
+            retry_after_s=5,
+        )
 
 
 class DatabaseUrlInvalid(BadRequest):
@@ -88,7 +114,7 @@ class ValueRefused(BadRequest):
 class Sql(Protocol):
     """What a store needs: a transaction and a reader both are one."""
 
-    def execute(self, statement: Executable, parameters: Params | None = None) -> CursorResult[Any]: ...
+    def execute(self, statement: Executable, parameters: Params | None = None) -> Rows: ...
 
 
 class Tx:
@@ -100,10 +126,11 @@ class Tx:
         self._entries: list[audit.Entry] = []
         self._hooks: list[Callable[[], None]] = []
         self._wrote = False
+        self._committing: _Committing | None = None
 
-    def execute(self, statement: Executable, parameters: Params | None = None) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Params | None = None) -> Rows:
         self._wrote = self._wrote or getattr(statement, "is_dml", False)
-        return self.connection.execute(statement, parameters)
+        return plans.run(self.connection, statement, parameters)
 
     def lock(self, name: str) -> None:
         """Wait for all other transactions that locked `name`, and keep later ones waiting until this one ends.
@@ -122,6 +149,15 @@ class Tx:
         self._hooks.append(hook)
 
 
+@dataclass(frozen=True, slots=True)
+class _Committing:
+    """What a transaction whose commit was sent is found by: the server's process, and when its entries say they were
+    made (None: it has none)."""
+
+    pid: int
+    at: datetime | None
+
+
 class Reader:
     """A thread's own reading connection. A read changes nothing, so one that met a lost connection is made again."""
 
@@ -131,8 +167,8 @@ class Reader:
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._connection: Connection | None = None
 
-    def execute(self, statement: Executable, parameters: Params | None = None) -> CursorResult[Any]:
-        return self._again(lambda connection: connection.execute(statement, parameters))
+    def execute(self, statement: Executable, parameters: Params | None = None) -> Rows:
+        return self._again(lambda connection: plans.run(connection, statement, parameters))
 
     def number(self, text: str) -> int:
         """The one number that a constant statement finds. For what every request asks: on SQLite it goes past
@@ -141,9 +177,9 @@ class Reader:
             driver: Any = self._connected().connection.dbapi_connection
             found: int = driver.execute(text).fetchone()[0]
             return found
-        return int(self._again(lambda connection: connection.exec_driver_sql(text)).scalar_one())
+        return int(self._again(lambda connection: Rows.of(connection.exec_driver_sql(text))).scalar_one())
 
-    def _again(self, run: Callable[[Connection], CursorResult[Any]]) -> CursorResult[Any]:
+    def _again(self, run: Callable[[Connection], Rows]) -> Rows:
         try:
             return run(self._connected())
         except DBAPIError as error:
@@ -202,18 +238,47 @@ class Database:
         if getattr(self._local, "writing", False):
             raise RuntimeError("a transaction is open in this thread already; pass it on instead of beginning another")
         self._local.writing = True
+        tx: Tx | None = None
         try:
             with own_errors(), self._write_transaction() as connection:
                 tx = Tx(connection, caller)
                 yield tx
                 if tx._wrote and not tx._entries and caller is not SYSTEM:
                     raise RuntimeError("a write of a user without an audit entry: call tx.record in this transaction")
-                if tx._entries:
-                    audit.add(connection, caller, self.clock.now(), tx._entries)
+                at = self.clock.now() if tx._entries else None
+                if at is not None:
+                    audit.add(connection, caller, at, tx._entries)
+                if not self.is_sqlite:
+                    driver: Any = connection.connection.dbapi_connection
+                    tx._committing = _Committing(driver.info.backend_pid, at)
+        except DatabaseBusy:
+            raise
+        except DatabaseUnavailable:
+            if tx is None or tx._committing is None or not self._was_kept(caller, tx._committing):
+                raise
         finally:
             self._local.writing = False
+        assert tx is not None
         for hook in tx._hooks:
             _run(hook)
+
+    def _was_kept(self, caller: Caller, committing: _Committing) -> bool:
+        """Whether the commit was done whose answer did not come; raises OutcomeUnknown when that is not to be found.
+
+        The server's process may outlive the connection and commit late, so what is not there counts only without it.
+        """
+        deadline = time.monotonic() + OUTCOME_PATIENCE_S
+        while committing.at is not None and caller.request_id and time.monotonic() < deadline:
+            try:
+                is_over = self.read().execute(IS_SESSION_LEFT, {"pid": committing.pid}).scalar_one() == 0
+                if audit.is_there(self.read(), caller, committing.at):
+                    return True
+                if is_over:
+                    return False
+            except DatabaseUnavailable:
+                logger.info("%s: the database is away and has a commit of ours; looking again", caller.request_id)
+            time.sleep(OUTCOME_PAUSE_S)
+        raise OutcomeUnknown
 
     @contextmanager
     def _write_transaction(self) -> Iterator[Connection]:
@@ -304,7 +369,12 @@ def _postgresql_engine(url: URL) -> Engine:
 
 def _sqlite_engine(url: URL) -> Engine:
     # `check_same_thread` off: close() ends the readers of all threads; each is used by its own thread until then.
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 60}, pool_size=32, max_overflow=-1)
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": 60, "cached_statements": 512},
+        pool_size=32,
+        max_overflow=-1,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
@@ -313,6 +383,7 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA case_sensitive_like=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

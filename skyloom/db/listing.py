@@ -42,5 +42,8 @@ def paged(
             column, value = columns[sort.key], marker[sort.key]
             later.append(and_(*same, column < value if sort.descending else column > value))
             same.append(column == value)
-        statement = statement.where(or_(*later))
+        # The bound of the first key alone says nothing new, but leads the engines into the index.
+        first = page.sorts[0]
+        column, value = columns[first.key], marker[first.key]
+        statement = statement.where(column <= value if first.descending else column >= value, or_(*later))
     return statement if page.limit is None else statement.limit(page.limit)

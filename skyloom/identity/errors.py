@@ -1,6 +1,6 @@
 """Errors of the identity service."""
 
-from skyloom.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
+from skyloom.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, Unauthorized, Unavailable
 
 
 class AuthenticationFailed(Unauthorized):
@@ -56,6 +56,20 @@ class AttributeFixed(BadRequest):
     code = "identity.attribute_fixed"
 
 
+class NotALeaf(Forbidden):
+    code = "identity.project_not_a_leaf"
+
+    def __init__(self, project_id: str):
+        super().__init__(f"Cannot delete project {project_id} because it is not a leaf: delete the projects below it.")
+
+
+class NotMovable(Forbidden):
+    code = "identity.project_not_movable"
+
+    def __init__(self, project_id: str):
+        super().__init__(f"Project {project_id} stays where it is: its parent_id cannot be changed.")
+
+
 class StillEnabled(Forbidden):
     code = "identity.still_enabled"
 
@@ -89,6 +103,18 @@ class LimitInUse(Forbidden):
     code = "identity.registered_limit_in_use"
 
 
+class LimitInvalid(Forbidden):
+    """A limit that the enforcement model does not allow beside that of the domain above or of a project below."""
+
+    code = "identity.limit_invalid"
+
+
+class TreeTooDeep(Conflict):
+    """The cloud was set to an enforcement model that its projects do not fit."""
+
+    code = "identity.tree_too_deep"
+
+
 class RoleNotAllowed(Forbidden):
     code = "identity.role_not_allowed"
 
@@ -100,6 +126,18 @@ class RequestNotAllowed(Unauthorized):
 
     def __init__(self) -> None:
         super().__init__("The application credential's access rules do not allow this request.")
+
+
+class SamlMissing(Unavailable):
+    """SAML is asked for where its library or program is not installed."""
+
+    code = "identity.saml_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SAML needs the package pysaml2 and the program xmlsec1: install skyloom[federation] and Debian's xmlsec1.",
+            retry_after_s=300,
+        )
 
 
 class DirectoryReadOnly(Forbidden):
@@ -120,6 +158,22 @@ class DomainHasUsers(Conflict):
             f"Domain {domain_id} has users or groups in the database, who could not be reached any more; delete them "
             "before you give the domain a directory."
         )
+
+
+class NoListOfRevoked(Forbidden):
+    """Keystone answers this to everybody: it keeps no tokens, so it can list none."""
+
+    code = "identity.no_list_of_revoked_tokens"
+
+    def __init__(self) -> None:
+        super().__init__("Tokens are not kept, so the revoked ones cannot be listed; read /v3/OS-REVOKE/events.")
+
+
+class PkiGone(Gone):
+    code = "identity.pki_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This API went away with PKI tokens; ask GET /v3/auth/tokens whether a token is valid.")
 
 
 class NotMapped(Unauthorized):
@@ -191,3 +245,15 @@ class IdentityProviderAway(Unavailable):
     """It does not answer, or answers what its protocol does not have."""
 
     code = "identity.provider_away"
+
+
+class OAuthInvalid(BadRequest):
+    """What OAuth asks of a request is missing or malformed."""
+
+    code = "identity.oauth_invalid"
+
+
+class OAuthRefused(Unauthorized):
+    """A request that OAuth's rules do not let through: the signature, the verifier, the time."""
+
+    code = "identity.oauth_refused"

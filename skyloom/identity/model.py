@@ -117,6 +117,33 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestToken:
+    """OAuth 1: what a consumer asks a user with. Once a user has authorized it, it has a verifier and roles."""
+
+    id: str
+    consumer_id: str
+    project_id: str
+    sealed_secret: bytes
+    sealed_verifier: bytes | None
+    authorizing_user_id: str | None
+    role_ids: tuple[str, ...]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """OAuth 1: by it a consumer acts as the user in the project, with these roles as far as the user has them."""
+
+    id: str
+    consumer_id: str
+    authorizing_user_id: str
+    project_id: str
+    sealed_secret: bytes
+    role_ids: tuple[str, ...]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """A grant as a list of assignments shows it. Of an effective one, `group_id`, `inherited_from` (kind, id) and
     `prior_role_id` tell by which membership, from where and by which role it came."""
@@ -125,6 +152,31 @@ class Assignment:
     group_id: str | None = None
     inherited_from: tuple[str, str] | None = None
     prior_role_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPlace:
+    """What a policy is associated with: an endpoint, a service, or a service in a region and the regions below."""
+
+    endpoint_id: str | None = None
+    service_id: str | None = None
+    region_id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """As the names of policy actions have it."""
+        if self.endpoint_id is not None:
+            return "endpoint"
+        return "service" if self.region_id is None else "region_and_service"
+
+    @property
+    def key(self) -> str:
+        """One text for each place, where a unique key could not hold nulls."""
+        named = [f"{name.removesuffix('_id')} {value}" for name, value in self.columns().items() if value is not None]
+        return " in ".join(named)
+
+    def columns(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 Record = dict[str, Any]

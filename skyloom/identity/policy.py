@@ -74,7 +74,7 @@ AUTHENTICATION = {
     "identity:validate_token": f"{READ} or rule:service_role or rule:token_subject",
     "identity:revoke_token": f"{ADMIN} or rule:token_subject",
     **_all(SERVICE, "ec2tokens_validate", "s3tokens_validate"),
-    **_cloud(_all(SERVICE, "revocation_list", "list_revoke_events")),
+    **_cloud(_all(SERVICE, "list_revoke_events")),
 }
 DIRECTORY = {
     **_cloud(_verbs("domain")),
@@ -194,14 +194,15 @@ FEDERATION = {
     **_verbs("mapping"),
     **_verbs("service_provider"),
     **_verbs("consumer"),
-    **_all(
-        ADMIN,
-        "authorize_request_token",
-        "get_access_token",
-        "get_access_token_role",
-        "list_access_tokens",
-        "list_access_token_roles",
-        "delete_access_token",
-    ),
 }
-RULES = {**BASE, **AUTHENTICATION, **DIRECTORY, **ASSIGNMENT, **CATALOG, **DELEGATION, **_cloud(FEDERATION)}
+OAUTH = _all(
+    f"{ADMIN} and domain_id:None and system_scope:None",
+    "authorize_request_token",
+    "get_access_token",
+    "get_access_token_role",
+    "list_access_tokens",
+    "list_access_token_roles",
+    "delete_access_token",
+)
+"""A consumer acts in a project, so whoever has to do with it comes with a token of one."""
+RULES = {**BASE, **AUTHENTICATION, **DIRECTORY, **ASSIGNMENT, **CATALOG, **DELEGATION, **_cloud(FEDERATION), **OAUTH}

@@ -15,9 +15,10 @@ from skyloom.identity import tables
 from skyloom.identity.errors import AttributeFixed, AttributeInvalid
 from skyloom.identity.model import Record
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+VISIBLE = r"\S"
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
+ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=VISIBLE)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
 RegionId = Annotated[str, msgspec.Meta(max_length=255)]
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[a-zA-Z0-9+.-]+:.+")]
@@ -66,7 +67,8 @@ class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """`default` is what an absent one becomes. `fixed`: settable at creation only. `read_only`: only shown."""
+    """`default` is what an absent one becomes. `fixed`: settable at creation only. `read_only`: only shown.
+    `bare`: without the white space around it."""
 
     name: str
     kind: Any
@@ -75,6 +77,7 @@ class Attribute:
     fixed: bool = False
     filterable: bool = True
     read_only: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ class Resource:
                     f"Invalid input for field/attribute {name} of the {self.noun}: {rule[0].lower()}{rule[1:]}.",
                     field=name,
                 ) from error
+            if attribute.bare:
+                values[name] = values[name].strip()
         extra = {name: value for name, value in extra.items() if name not in ("id", "links")}
         if self.is_closed and extra:
             name = min(extra)
@@ -168,7 +173,7 @@ DOMAIN = Resource(
     "domains",
     tables.project,
     (
-        Attribute("name", ShortName, required=True),
+        Attribute("name", ShortName, required=True, bare=True),
         Attribute("description", Text, default="", filterable=False),
         Attribute("enabled", bool, default=True),
         Attribute("options", Options, default={}, filterable=False),
@@ -180,7 +185,7 @@ PROJECT = Resource(
     "projects",
     tables.project,
     (
-        Attribute("name", ShortName, required=True),
+        Attribute("name", ShortName, required=True, bare=True),
         Attribute("domain_id", Id | None, fixed=True),
         Attribute("parent_id", Id | None, fixed=True),
         Attribute("is_domain", bool, default=False, fixed=True),
@@ -194,7 +199,7 @@ USER = Resource(
     "users",
     tables.user,
     (
-        Attribute("name", UserName, required=True),
+        Attribute("name", UserName, required=True, bare=True),
         Attribute("domain_id", Id | None, fixed=True),
         Attribute("enabled", bool, default=True),
         Attribute("default_project_id", Id | None, filterable=False),
@@ -209,7 +214,7 @@ GROUP = Resource(
     "groups",
     tables.group,
     (
-        Attribute("name", ShortName, required=True),
+        Attribute("name", ShortName, required=True, bare=True),
         Attribute("domain_id", Id | None, fixed=True),
         Attribute("description", Text, default="", filterable=False),
     ),
@@ -271,10 +276,10 @@ CREDENTIAL = Resource(
     "credentials",
     tables.credential,
     (
-        Attribute("user_id", Id, required=True, fixed=True),
-        Attribute("type", Name, required=True, fixed=True),
+        Attribute("user_id", Id, required=True),
+        Attribute("type", Name, required=True),
         Attribute("blob", str, required=True, filterable=False),
-        Attribute("project_id", Id | None, fixed=True),
+        Attribute("project_id", Id | None),
     ),
 )
 CONSUMER = Resource(

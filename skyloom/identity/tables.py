@@ -34,7 +34,8 @@ project = Table(
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
     UniqueConstraint("domain_id", "name"),
-    Index("ix_project_parent_id", "parent_id"),
+    Index("ix_project_parent_id", "parent_id", "name"),
+    Index("ix_project_name", "name", "id"),
 )
 project_tag = Table(
     "project_tag",
@@ -65,7 +66,8 @@ user = Table(
         sqlite_where=text("is_federated = 0"),
         postgresql_where=text("NOT is_federated"),
     ),
-    Index("ix_user_domain_id", "domain_id"),
+    Index("ix_user_domain_id", "domain_id", "name", "id"),
+    Index("ix_user_name", "name", "id"),
 )
 group = Table(
     "group",
@@ -76,6 +78,7 @@ group = Table(
     Column("description", Text, nullable=False),
     Column("extra", Json, nullable=False),
     UniqueConstraint("domain_id", "name"),
+    Index("ix_group_name", "name", "id"),
 )
 membership = Table(
     "membership",
@@ -119,7 +122,7 @@ assignment = Table(
     Column("target_id", ID, primary_key=True),
     Column("role_id", ID, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
     Column("inherited", Boolean, primary_key=True),
-    Index("ix_assignment_target", "target_kind", "target_id"),
+    Index("ix_assignment_target", "target_id", "target_kind"),
     Index("ix_assignment_role_id", "role_id"),
 )
 region = Table(
@@ -160,6 +163,18 @@ policy = Table(
     Column("blob", Json, nullable=False),
     Column("extra", Json, nullable=False),
 )
+policy_association = Table(
+    "policy_association",
+    metadata,
+    Column("place", String(400), primary_key=True),
+    Column("policy_id", ID, ForeignKey("policy.id", ondelete="CASCADE"), nullable=False),
+    Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE")),
+    Column("service_id", ID, ForeignKey("service.id", ondelete="CASCADE")),
+    Column("region_id", String(255), ForeignKey("region.id", ondelete="CASCADE")),
+    Index("ix_policy_association_policy_id", "policy_id"),
+    Index("ix_policy_association_endpoint_id", "endpoint_id"),
+    Index("ix_policy_association_service_id", "service_id"),
+)
 credential = Table(
     "credential",
     metadata,
@@ -178,6 +193,41 @@ consumer = Table(
     Column("description", Text),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("extra", Json, nullable=False),
+)
+request_token = Table(
+    "request_token",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("sealed_verifier", LargeBinary),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE")),
+    Column("role_ids", Json, nullable=False),
+    Column("expires_at", Timestamp),
+    Index("ix_request_token_consumer_id", "consumer_id"),
+)
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("role_ids", Json, nullable=False),
+    Column("expires_at", Timestamp),
+    Index("ix_access_token_consumer_id", "consumer_id"),
+    Index("ix_access_token_authorizing_user_id", "authorizing_user_id"),
+)
+oauth_nonce = Table(
+    "oauth_nonce",
+    metadata,
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), primary_key=True),
+    Column("token", ID, primary_key=True),
+    Column("nonce", NAME, primary_key=True),
+    Column("signed_at", Timestamp, primary_key=True),
+    Index("ix_oauth_nonce_signed_at", "signed_at"),
 )
 application_credential = Table(
     "application_credential",
@@ -361,17 +411,41 @@ used_once = Table(
     Column("key_hash", String(64), primary_key=True),
     Column("expires_at", Timestamp, nullable=False),
 )
-revoked_token = Table(
-    "revoked_token",
+revocation_event = Table(
+    "revocation_event",
     metadata,
-    Column("audit_id", String(32), primary_key=True),
-    Column("expires_at", Timestamp, nullable=False),
+    Column("id", Integer, primary_key=True),
+    *[
+        Column(name, ID)
+        for name in ("user_id", "role_id", "domain_id", "project_id", "trust_id", "consumer_id", "access_token_id")
+    ],
+    Column("audit_id", String(32)),
+    Column("audit_chain_id", String(32)),
+    Column("issued_before", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp, nullable=False),
+    Index("ix_revocation_event_audit_id", "audit_id"),
+    Index("ix_revocation_event_audit_chain_id", "audit_chain_id"),
+    Index("ix_revocation_event_revoked_at", "revoked_at"),
 )
 signing_key = Table(
     "signing_key",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+identity_change = Table(
+    "identity_change",
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("thing", ID, primary_key=True),
+)
+saml_key = Table(
+    "saml_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("certificate", Text, nullable=False),
     Column("created_at", Timestamp, nullable=False),
 )
 identity_generation = Table(

@@ -56,5 +56,5 @@ def _check(plan: Plan) -> None:
         raise PlanInvalid("The URL of --database is of no kind that is known; use postgresql+psycopg://…")
     if bus is not None and bus != "nats" and not bus.startswith(BUSES):
         raise PlanInvalid("The URL of --bus is of no kind that is known; use nats://…, or 'nats' to have one started.")
-    if not 1 <= plan.password_cost <= 24:
+    if plan.password_cost is not None and not 1 <= plan.password_cost <= 24:
         raise PlanInvalid(f"--password-cost {plan.password_cost} is not between 1 and 24.")

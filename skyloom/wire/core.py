@@ -16,8 +16,9 @@ from skyloom.compute.policy import RULES as COMPUTE_RULES
 from skyloom.db import Database
 from skyloom.home import Home, Plan
 from skyloom.identity.api import api as identity_api
-from skyloom.identity.drivers.opening import federation_opener, opener
+from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
+from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.image.api import api as image_api
 from skyloom.image.drivers.files import FileStore
 from skyloom.image.reconcile import ImageReconciler
@@ -31,6 +32,7 @@ from skyloom.placement import PlacementService
 from skyloom.web.app import Application
 from skyloom.web.http import Request
 from skyloom.web.routes import Api
+from skyloom.wire.configuration import configuration
 from skyloom.wire.machine import HOST, Machine
 from skyloom.work import Loop, Work, Worker
 
@@ -56,12 +58,17 @@ class Core:
         self.machine = machine
         self.policy = Policy([identity.RULES, image.RULES, NETWORK_RULES, COMPUTE_RULES])
         self.work = Work(db)
-        settings = identity.IdentitySettings(
-            password_cost=plan.password_cost, trusted_dashboards=tuple(plan.trusted_dashboards)
-        )
+        settings = configuration(home, plan).identity
         vault = Vault.at(home.folder / "secret.key")
         self.identity = identity.IdentityService(
-            db, self.policy, vault, settings, plan.public_url, opener(db.clock), federation_opener(db.clock)
+            db,
+            self.policy,
+            vault,
+            settings,
+            plan.public_url,
+            opener(db.clock),
+            federation_opener(db.clock, SamlKeys(db, vault).pair),
+            saml_provider_opener(db.clock),
         )
         self.images = FileStore(home.folder / "images")
         self.image = image.ImageService(db, self.policy, self.images, image.ImageSettings())

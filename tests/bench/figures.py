@@ -25,6 +25,8 @@ GOALS = {
     "status": Goal("skyloom status", "s", 0.3, "2.5"),
     "token.validate": Goal("token validate, CPU", "ms", 0.18, "3.6"),
     "token.issue": Goal("token issue by password, CPU above the hash", "ms", 0.5, "5"),
+    "scale.sqlite": Goal("identity, 100,000 users, 1,000,000 assignments: the call that grows most", "times", 2, "-"),
+    "scale.postgresql": Goal("the same on PostgreSQL", "times", 2, "-"),
     "server.show": Goal("server show, CPU", "ms", 0.5, "54-70"),
     "server.list": Goal("server list with details, 1,000, CPU", "ms", 48, "4,300-5,200"),
     "server.rate": Goal("servers ACTIVE, 20 asked for at once, 10 hosts", "/s", 100, "1.15", is_rate=True),

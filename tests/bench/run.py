@@ -18,9 +18,11 @@ from tests.bench.figures import Figure, document, table
 from tests.bench.guest import real_guest
 from tests.bench.load import Client
 from tests.bench.running import ROOT, TICKS_PER_S, Running
+from tests.bench.scale import scale
 
-NAMES = ("start", "memory", "help", "token", "network", "image", "server", "guest")
-GUEST = "guest"
+NAMES = ("start", "memory", "help", "token", "network", "image", "server", "scale", "guest")
+ALONE = {"scale": scale, "guest": real_guest}
+"""Those that make their own cloud."""
 
 
 def main() -> int:
@@ -33,11 +35,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began, busy_s = time.perf_counter(), machine_busy_s()
     figures: list[Figure] = []
-    api_names = [name for name in NAMES if name in names and name != GUEST]
+    api_names = [name for name in NAMES if name in names and name not in ALONE]
     if api_names:
         figures += over_simulated_hosts(api_names)
-    if GUEST in names:
-        figures += told(GUEST, real_guest)
+    for name, bench in ALONE.items():
+        if name in names:
+            figures += told(name, bench)
     seconds = time.perf_counter() - began
     facts: dict[str, object] = {
         "seconds": round(seconds, 1),

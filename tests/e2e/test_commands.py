@@ -123,6 +123,27 @@ def test_an_option_that_cannot_be_is_told_before_anything_starts(run_folder):
         assert not (run_folder / "wrong/plan.json").exists(), "a plan that cannot be is not kept"
 
 
+def test_settings_that_cannot_be_are_told_before_anything_starts(run_folder, tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[identity]\ntoken_life = 60\n")
+    state = run_folder / "mistaken"
+    done = skyloom_command("up", "--detach", "--state", str(state), *SIMULATED, "--config", str(settings))
+    assert done.returncode == 1
+    assert f"skyloom: {settings}: [identity] token_life: there is no such key" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not state.exists()
+
+
+def test_settings_hold_over_down_and_up(clouds, tmp_path):
+    (tmp_path / "settings.toml").write_text("[identity]\ntoken_life_s = 900\n")
+    cloud = clouds("settings", *SIMULATED)
+    for words in (["--config", str(tmp_path / "settings.toml")], []):
+        cloud.up(*words)
+        session = cloud.connect().session
+        assert session.auth.get_access(session).will_expire_soon(901)
+        cloud.down()
+
+
 def test_a_port_that_is_taken_is_told(cloud, clouds):
     second = clouds("second")
     done = second.skyloom("up", "--detach", *SIMULATED, "--listen", f"127.0.0.1:{cloud.port}")

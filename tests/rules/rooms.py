@@ -55,6 +55,7 @@ ROOMS = {
 }
 PARTS = {
     "identity.resources": "store",
+    "identity.saml": "model",
     "network.addresses": "model",
     "network.kinds": "model",
     "network.face": "service",
@@ -77,7 +78,7 @@ GROUND = {
     "guest": "errors",
     "home": "errors",
     "agent": "bus errors compute.drivers.contract compute.drivers.image_check",
-    "cli": "control errors guest home parts wire.choice wire.down",
+    "cli": "control errors guest home parts wire.choice wire.configuration wire.down",
 }
 """What a module outside the domains may import of ours."""
 PROGRAMS = ("skyloom.wire", "skyloom.control", "skyloom.agents")

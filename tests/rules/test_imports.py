@@ -35,7 +35,7 @@ def test_only_the_assembly_picks_concrete_drivers():
 
 def test_a_simulated_cloud_loads_no_library_of_a_technology():
     """They are optional, and each costs memory and time at the start."""
-    vendors = "jwt ldap libvirt ovs ovsdbapp nats psycopg alembic"
+    vendors = "jwt ldap libvirt ovs ovsdbapp nats psycopg alembic saml2 defusedxml"
     code = f"import sys, skyloom.control; print(*set('{vendors}'.split()) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == []

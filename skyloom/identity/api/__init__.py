@@ -3,16 +3,21 @@
 from skyloom.errors import OverLimit
 from skyloom.identity import resources
 from skyloom.identity.api import (
+    bursting,
     delegations,
     discovery,
     domain_configs,
     endpoint_filter,
+    endpoint_policies,
     federation,
     federation_auth,
     grants,
     limits,
     memberships,
+    oauth1,
     projects,
+    removed,
+    revocations,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -50,9 +55,14 @@ ROUTES: list[Route] = [
     *delegations.ROUTES,
     *domain_configs.ROUTES,
     *endpoint_filter.ROUTES,
+    *endpoint_policies.ROUTES,
+    *removed.ROUTES,
+    *revocations.ROUTES,
+    *oauth1.ROUTES,
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,
+    *bursting.ROUTES,
 ]
 
 

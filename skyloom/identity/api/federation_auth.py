@@ -19,6 +19,7 @@ from skyloom.web.routes import PUBLIC, Route
 
 WEBSSO = "/v3/auth/OS-FEDERATION/websso/{protocol_id}"
 OF_PROVIDER = "/v3/auth/OS-FEDERATION/identity_providers/{identity_provider_id}/protocols/{protocol_id}/websso"
+AUTH = f"{PROTOCOL}/auth"
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 1 << 20
 MOST_FIELDS = 100
@@ -98,8 +99,8 @@ def _origin(ctx: Ctx) -> str:
     return origin
 
 
-def _own_url(ctx: Ctx, idp_id: str, protocol_id: str) -> str:
-    path = OF_PROVIDER.format(identity_provider_id=quote(idp_id, safe=""), protocol_id=quote(protocol_id, safe=""))
+def _own_url(ctx: Ctx, idp_id: str, protocol_id: str, route: str = OF_PROVIDER) -> str:
+    path = route.format(identity_provider_id=quote(idp_id, safe=""), protocol_id=quote(protocol_id, safe=""))
     return f"{ctx.service.public_url}/identity{path}"
 
 
@@ -110,6 +111,7 @@ def _arrival(ctx: Ctx, idp_id: str, protocol_id: str, origin: str | None, is_bro
         protocol_id=protocol_id,
         method=ctx.request.method,
         url=_own_url(ctx, idp_id, protocol_id),
+        client_url=_own_url(ctx, idp_id, protocol_id, AUTH),
         query=_pairs(ctx.request.query),
         form=_form(ctx, body),
         headers=ctx.request.headers,
@@ -137,8 +139,8 @@ def _pairs(text: str) -> Mapping[str, Sequence[str]]:
 
 # Nobody has a token yet: what is proven here is proven by the identity provider.
 ROUTES = [
-    Route("GET", f"{PROTOCOL}/auth", auth, PUBLIC, status=201),
-    Route("POST", f"{PROTOCOL}/auth", auth, PUBLIC, status=201),
+    Route("GET", AUTH, auth, PUBLIC, status=201),
+    Route("POST", AUTH, auth, PUBLIC, status=201),
     Route("GET", WEBSSO, websso, PUBLIC),
     Route("POST", WEBSSO, websso, PUBLIC),
     Route("GET", OF_PROVIDER, websso_of, PUBLIC),

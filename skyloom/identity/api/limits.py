@@ -3,7 +3,6 @@
 from typing import Any
 
 from skyloom.identity.api.views import Ctx, listed, with_link
-from skyloom.identity.service.limits import MODEL
 from skyloom.web.bodies import BodyInvalid
 from skyloom.web.routes import Route
 
@@ -26,7 +25,7 @@ def _create(ctx: Ctx, plural: str, body: Bodies) -> Any:
 
 
 def model(ctx: Ctx) -> Any:
-    return {"model": MODEL}
+    return {"model": ctx.service.limits.model()}
 
 
 ROUTES = [

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from skyloom.identity.api.plain import query_of
 from skyloom.identity.api.views import Ctx, collection, with_link
 from skyloom.identity.model import Record
 from skyloom.web.routes import PUBLIC, Route
@@ -39,7 +40,8 @@ def groups_of(ctx: Ctx, user_id: str) -> Any:
 
 
 def projects_of(ctx: Ctx, user_id: str) -> Any:
-    return collection(ctx, "projects", ctx.service.grants.projects_of(ctx.caller, user_id))
+    filters = query_of(ctx, ctx.service.projects).filters
+    return collection(ctx, "projects", ctx.service.grants.projects_of(ctx.caller, user_id, filters))
 
 
 def change_password(ctx: Ctx, body: ChangePassword, user_id: str) -> None:

@@ -11,48 +11,9 @@ def not_built(ctx: Ctx, *body: Any, **at: str) -> Any:
     raise NotBuilt(f"{ctx.request.method} {ctx.request.path} is part of the Identity API and not answered here yet.")
 
 
-POLICY = "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY"
-FEDERATION = "/v3/OS-FEDERATION"
-OAUTH1 = "/v3/OS-OAUTH1"
-ACCESS_TOKENS = "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
 CALLS = {
-    # policies of endpoints
-    f"{POLICY}/endpoints/{{endpoint_id}}": {
-        "PUT": "create_policy_association_for_endpoint",
-        "GET": "check_policy_association_for_endpoint",
-        "DELETE": "delete_policy_association_for_endpoint",
-    },
-    f"{POLICY}/services/{{service_id}}": {
-        "PUT": "create_policy_association_for_service",
-        "GET": "check_policy_association_for_service",
-        "DELETE": "delete_policy_association_for_service",
-    },
-    f"{POLICY}/services/{{service_id}}/regions/{{region_id}}": {
-        "PUT": "create_policy_association_for_region_and_service",
-        "GET": "check_policy_association_for_region_and_service",
-        "DELETE": "delete_policy_association_for_region_and_service",
-    },
-    f"{POLICY}/endpoints": {"GET": "list_endpoints_for_policy"},
-    f"{POLICY}/policy": {"GET": "get_policy_for_endpoint"},
-    "/v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy": {"GET": "get_policy_for_endpoint"},
-    # federation
-    f"{FEDERATION}/saml2/metadata": {"GET": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2": {"POST": PUBLIC},
-    "/v3/auth/OS-FEDERATION/saml2/ecp": {"POST": PUBLIC},
     # OAuth
-    f"{OAUTH1}/request_token": {"POST": PUBLIC},
-    f"{OAUTH1}/access_token": {"POST": PUBLIC},
-    f"{OAUTH1}/authorize/{{request_token_id}}": {"PUT": "authorize_request_token"},
-    ACCESS_TOKENS: {"GET": "list_access_tokens"},
-    f"{ACCESS_TOKENS}/{{access_token_id}}": {"GET": "get_access_token", "DELETE": "delete_access_token"},
-    f"{ACCESS_TOKENS}/{{access_token_id}}/roles": {"GET": "list_access_token_roles"},
-    f"{ACCESS_TOKENS}/{{access_token_id}}/roles/{{role_id}}": {"GET": "get_access_token_role"},
     "/v3/OS-OAUTH2/token": {"POST": PUBLIC},
-    # revocations and certificates
-    "/v3/OS-REVOKE/events": {"GET": "list_revoke_events"},
-    "/v3/auth/tokens/OS-PKI/revoked": {"GET": "revocation_list"},
-    "/v3/OS-SIMPLE-CERT/ca": {"GET": PUBLIC},
-    "/v3/OS-SIMPLE-CERT/certificates": {"GET": PUBLIC},
 }
 NOT_BUILT = [
     Route(method, path, not_built, action if action == PUBLIC else f"identity:{action}")

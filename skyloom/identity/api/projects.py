@@ -24,7 +24,7 @@ def show(ctx: Ctx, project_id: str) -> Any:
             found = as_list(ctx.caller, project_id)
             project[name] = [{"project": with_link(ctx, "projects", record)} for record in found]
         elif wants_ids:
-            project[name] = as_ids(project_id)
+            project[name] = as_ids(project)
     return shown
 
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from skyloom.identity.saml import IdentityProviderParty, SigningPair, Statement
+
 Attributes = Mapping[str, Sequence[str]]
 Url = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s/?#@\\]+([/?#][^\s]*)?$")]
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -24,14 +26,16 @@ class Arrival:
     """A request at a route of the protocol. Header names are lower case.
 
     `url`: this protocol's own address for browsers (its websso route, without a query): where a provider sends them
-    back to, whichever route they came by. `origin`: the trusted dashboard that a browser wants to end at; None at the
-    end of its way, and for a client that is no browser. `is_browser`: it came by a websso route.
+    back to, whichever route they came by; `client_url`: that for other clients (its auth route). `origin`: the trusted
+    dashboard that a browser wants to end at; None at the end of its way, and for a client that is no browser.
+    `is_browser`: it came by a websso route.
     """
 
     idp_id: str
     protocol_id: str
     method: str
     url: str
+    client_url: str
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -134,10 +138,42 @@ class OidcOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"{name} is an https address (http only on this machine)")
 
 
-DRIVERS: Mapping[str, type[msgspec.Struct]] = {"oidc": OidcOptions}
+class SamlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """SAML 2.0. `metadata`: the identity provider's, as XML; `entity_id`: which of several they describe.
+
+    `own_entity_id`: as whom the provider knows this cloud; unset: by the protocol's `auth` address. `accepts_unasked`:
+    responses that no request of ours asked for count too, when an enhanced client brings them: those of another cloud.
+    """
+
+    metadata: Annotated[str, msgspec.Meta(min_length=1)]
+    entity_id: Text | None = None
+    own_entity_id: Text | None = None
+    accepts_unasked: bool = False
+
+
+DRIVERS: Mapping[str, type[msgspec.Struct]] = {"oidc": OidcOptions, "saml2": SamlOptions}
 """The word of each driver, and its options."""
 SECRETS = frozenset({"client_secret"})
 """Options that are sealed and never shown."""
 
 OpenFederation = Callable[[Any, Seal], FederationDriver]
-"""(options, seal) -> a driver of their kind. Raises IdentityProviderAway where its library is missing."""
+"""(options, seal) -> a driver of their kind; asks nobody yet.
+
+Raises AttributeInvalid for options that cannot be used, IdentityProviderAway where its library is missing.
+"""
+
+
+class SamlProvider(Protocol):
+    """This cloud as an identity provider for others."""
+
+    def response(self, here: IdentityProviderParty, statement: Statement) -> str:
+        """A response with a signed assertion, as XML."""
+
+    def envelope(self, here: IdentityProviderParty, statement: Statement, relay_state: str) -> str:
+        """The same as an enhanced client posts it to the service provider."""
+
+    def metadata(self, here: IdentityProviderParty) -> str: ...
+
+
+OpenSamlProvider = Callable[[SigningPair], SamlProvider]
+"""Raises SamlMissing."""

@@ -1,5 +1,6 @@
 """Lists of role assignments: as they were made, or effective: members for groups, projects for what they inherit, and
-every role that is implied. The number of statements does not grow with the list."""
+every role that is implied. The number of statements does not grow with the list, and only what can matter for what is
+asked is read: the assignments of one user, or those on one project and above it, out of however many there are."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from skyloom.access import Caller
 from skyloom.db import Sql
 from skyloom.identity.errors import AttributeInvalid
-from skyloom.identity.model import Assignment, Grant
+from skyloom.identity.model import SYSTEM_ID, Assignment, Grant
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.projects import Projects
 from skyloom.identity.service.registry import Ground
@@ -54,8 +55,8 @@ class Assignments:
         sql = self.db.read()
         found = self._effective(sql, wanted) if wanted.effective else self._direct(sql, wanted)
         if caller.domain_id is not None and not wanted.include_subtree:
-            tree = self.grants.tree(sql)
-            found = [a for a in found if _domain_of(a.grant, tree) == caller.domain_id]
+            places = self.grants.names(sql, "project", {a.grant.target_id for a in found})
+            found = [a for a in found if _domain_of(a.grant, places) == caller.domain_id]
         return Found(found, self._names(sql, found) if wanted.include_names else {})
 
     def _require(self, caller: Caller, wanted: Wanted) -> None:
@@ -81,52 +82,71 @@ class Assignments:
         if wanted.domain_id is not None:
             known |= {"target_kind": "domain", "target_id": wanted.domain_id}
         if wanted.system:
-            known["target_kind"] = "system"
+            known |= {"target_kind": "system", "target_id": SYSTEM_ID}
         return [Assignment(grant) for grant in self.grants.find(sql, **known)]
 
     # -- effective
 
     def _effective(self, sql: Sql, wanted: Wanted) -> list[Assignment]:
-        projects = self._projects(wanted, self.grants.tree(sql))
+        assignments = list(self._of_users(sql, wanted))
+        projects = self._projects(sql, wanted, assignments)
         rules: dict[str, list[str]] = {}
         for prior, implied in self.grants.implied(sql):
             rules.setdefault(prior, []).append(implied)
         of_domains = self.grants.domain_roles(sql)
         found = (
             made
-            for assignment in self._of_users(sql, wanted)
+            for assignment in assignments
             for placed in _placed(assignment, wanted, projects)
             for made in _with_implied(placed, rules, of_domains)
         )
         return list({assignment.grant: assignment for assignment in found if _fits(assignment, wanted)}.values())
 
-    def _projects(self, wanted: Wanted, tree: Mapping[str, Place]) -> Mapping[str, Sequence[str]]:
-        """The projects asked for, each with what lies above it, the domain included."""
-        wanted_ids: Iterable[str] = (place_id for place_id, place in tree.items() if not place.is_domain)
+    def _projects(self, sql: Sql, wanted: Wanted, assignments: Sequence[Assignment]) -> Mapping[str, Sequence[str]]:
+        """The projects where these may count, each with what lies above it, the domain included."""
+        if wanted.domain_id is not None or wanted.system:
+            return {}
         if wanted.project_id is not None:
-            wanted_ids = [wanted.project_id] if wanted.project_id in tree else []
+            tree = self._around(sql, wanted.project_id, wanted.include_subtree)
+            ids: Iterable[str] = [wanted.project_id]
             if wanted.include_subtree:
-                wanted_ids = [*wanted_ids, *self.ground.principals.subtree(self.db.read(), wanted.project_id)]
-        elif wanted.domain_id is not None or wanted.system:
-            wanted_ids = []
-        return {place_id: _above(place_id, tree) for place_id in wanted_ids}
+                ids = self.grants.below(sql, ids)
+            return {place_id: _above(place_id, tree) for place_id in ids if place_id in tree}
+        grants = [assignment.grant for assignment in assignments]
+        inherited = {grant.target_id for grant in grants if grant.inherited}
+        direct = {grant.target_id for grant in grants if not grant.inherited and grant.target_kind == "project"}
+        tree = self.grants.below(sql, inherited)
+        below = {place_id: _above(place_id, tree) for place_id, place in tree.items() if not place.is_domain}
+        return {**dict.fromkeys(direct, ()), **below}
+
+    def _around(self, sql: Sql, project_id: str, include_subtree: bool) -> Mapping[str, Place]:
+        """The project, what lies above it, and on demand what lies below."""
+        above = self.grants.above(sql, [project_id])
+        return {**above, **self.grants.below(sql, [project_id])} if include_subtree else above
 
     def _of_users(self, sql: Sql, wanted: Wanted) -> Iterator[Assignment]:
-        """What users have by themselves and by their groups."""
+        """What users have by themselves and by their groups, of what can count on what is asked for."""
         known: dict[str, object] = {"inherited": wanted.inherited}
-        of_groups: dict[str, object] = {"actor_kind": "group", **known}
-        of_users: dict[str, object] = {"actor_kind": "user", **known}
-        if wanted.user_id is not None:
+        if wanted.project_id is not None:
+            known["target_kind"] = ["project", "domain"]
+            known["target_id"] = list(self._around(sql, wanted.project_id, wanted.include_subtree))
+        elif wanted.domain_id is not None:
+            known |= {"target_kind": "domain", "target_id": wanted.domain_id}
+        elif wanted.system:
+            known |= {"target_kind": "system", "target_id": SYSTEM_ID}
+        if wanted.user_id is None:
+            grants = self.grants.find(sql, **known)
+        else:
             self.directories.look(wanted.user_id)
-            of_users["actor_id"] = wanted.user_id
-            of_groups["actor_id"] = self.grants.groups(sql, wanted.user_id)
-        for grant in self.grants.find(sql, **of_users):
-            yield Assignment(grant)
-        grants = self.grants.find(sql, **of_groups)
-        members = self.grants.members_of(sql, list({grant.actor_id for grant in grants}))
+            grants = self.grants.find(sql, actor_kind="user", actor_id=wanted.user_id, **known)
+            group_ids = self.grants.groups(sql, wanted.user_id)
+            grants += self.grants.find(sql, actor_kind="group", actor_id=group_ids, **known)
+        yield from (Assignment(grant) for grant in grants if grant.actor_kind == "user")
+        of_groups = [grant for grant in grants if grant.actor_kind == "group"]
+        members = self.grants.members_of(sql, list({grant.actor_id for grant in of_groups}))
         if wanted.user_id is None:
             members |= self.directories.members_of_those(members)
-        for grant in grants:
+        for grant in of_groups:
             for user_id in members[grant.actor_id]:
                 if wanted.user_id in (None, user_id):
                     yield Assignment(replace(grant, actor_kind="user", actor_id=user_id), group_id=grant.actor_id)
@@ -207,8 +227,5 @@ def _above(place_id: str, tree: Mapping[str, Place]) -> Sequence[str]:
     return found
 
 
-def _domain_of(grant: Grant, tree: Mapping[str, Place]) -> str | None:
-    if grant.target_kind == "domain":
-        return grant.target_id
-    place = tree.get(grant.target_id)
-    return place.domain_id if place else None
+def _domain_of(grant: Grant, places: Names) -> str | None:
+    return grant.target_id if grant.target_kind == "domain" else places.get(grant.target_id, ("", None))[1]

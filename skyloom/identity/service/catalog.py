@@ -11,6 +11,7 @@ from skyloom.db import Sql, Tx
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeInvalid, InUse, NoSuch, NotOfToken
 from skyloom.identity.model import Record
+from skyloom.identity.service.freshness import CATALOG, Freshness
 from skyloom.identity.service.registry import Ground, Registry
 from skyloom.identity.store.catalog import CatalogStore
 from skyloom.identity.store.federation import FederationStore
@@ -122,13 +123,16 @@ def _take_region(values: Record) -> None:
 
 
 class Catalog:
-    """The catalog as tokens carry it, rendered once a generation: each token's reply holds it."""
+    """The catalog as tokens carry it, rendered once until it changes: each token's reply holds it."""
 
-    def __init__(self, ground: Ground, store: CatalogStore, federation: FederationStore, public_url: str):
-        self.federation = federation
+    def __init__(
+        self, ground: Ground, store: CatalogStore, federation: FederationStore, freshness: Freshness, public_url: str
+    ):
         self.db = ground.db
         self.policy = ground.policy
         self.store = store
+        self.federation = federation
+        self.freshness = freshness
         self.public_url = public_url
         self._lock = threading.Lock()
         self._made = _Made(-1, b"[]", b"[]", frozenset(), b"")
@@ -140,24 +144,27 @@ class Catalog:
             raise NotOfToken("The catalog is listed with a token that is scoped to a project.")
         return self.of(self.db.read(), caller.project_id)
 
-    def json(self, project_id: str | None, generation: int) -> bytes:
-        """The catalog of a project, or of a token without one (services whose URLs need a project are left out)."""
-        made = self._fresh(generation)
+    def json(self, project_id: str | None) -> bytes:
+        """The catalog of a project, or of a token without one (services whose URLs need a project are left out).
+
+        As fresh as what `freshness` has learned: whoever asks has asked it for the generation before.
+        """
+        made = self._fresh()
         if project_id is None:
             return made.without_project
         if project_id in made.filtered:
             return msgspec.json.encode(self.of(self.db.read(), project_id))
         return made.of_project.replace(PROJECT_MARK, project_id.encode())
 
-    def service_providers(self, generation: int) -> bytes:
-        """The clouds that trust this one, as JSON; nothing where there are none."""
-        return self._fresh(generation).service_providers
+    def service_providers(self) -> bytes:
+        """The clouds that trust this one, as JSON; nothing where there are none. As fresh as the catalog."""
+        return self._fresh().service_providers
 
-    def _fresh(self, generation: int) -> "_Made":
+    def _fresh(self) -> "_Made":
         made = self._made
-        if made.generation != generation:
+        if made.generation < 0 or not self.freshness.is_fresh(made.generation, (CATALOG,)):
             with self._lock:
-                made = self._made = self._make(generation)
+                made = self._made = self._make(self.freshness.generation())
         return made
 
     def of(self, sql: Sql, project_id: str | None) -> Sequence[Record]:

@@ -15,7 +15,7 @@ from skyloom.access.vault import Vault
 from skyloom.db import Sql, Tx
 from skyloom.db.listing import Page, Sort
 from skyloom.identity import resources
-from skyloom.identity.errors import AttributeInvalid, Duplicate, NoSuch, NotOfToken
+from skyloom.identity.errors import AttributeFixed, AttributeInvalid, Duplicate, NoSuch, NotOfToken
 from skyloom.identity.model import Record
 from skyloom.identity.service.registry import Ground, Registry
 from skyloom.identity.store.catalog import CatalogStore
@@ -46,8 +46,14 @@ class Credentials(Registry):
             return access_id(_key_pair(document.get("blob")).access)
         return super().new_id(document)
 
+    def allowed(self, caller: Caller, verb: str, record_id: str) -> Record:
+        record = super().allowed(caller, verb, record_id)
+        _refuse_other_project(caller, record["project_id"])
+        return record
+
     def complete(self, caller: Caller, values: Record) -> None:
         refuse_bound(caller)
+        _refuse_other_project(caller, values["project_id"])
         if values["type"] == EC2 and values["project_id"] is None:
             raise AttributeInvalid("An ec2 credential takes a project_id.", field="project_id")
         values["sealed_blob"] = self.vault.seal(values["blob"].encode())
@@ -62,7 +68,17 @@ class Credentials(Registry):
         refuse_bound(caller)
         return super().update(caller, record_id, document)
 
+    def check_document(self, caller: Caller, now: Record, document: Mapping[str, Any]) -> None:
+        """It may be given away to where the caller could have made it."""
+        whole = {**now, **document}
+        self.require(caller, "update", whole)
+        _refuse_other_project(caller, whole["project_id"])
+        if EC2 in (now["type"], whole["type"]) and now["type"] != whole["type"]:
+            raise AttributeFixed("An ec2 credential is found by its access key; make a new one.", field="type")
+
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        if "user_id" in values and self.ground.principals.user(tx, values["user_id"]) is None:
+            raise NoSuch("user", values["user_id"])
         if "blob" in values:
             if now["type"] == EC2:
                 _key_pair(values["blob"])
@@ -73,8 +89,12 @@ class Credentials(Registry):
         super().delete(caller, record_id)
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """One's own for everybody, all for admins and readers of the system."""
+        """One's own for everybody, all for admins and readers of the system; of one project by a delegation."""
         action = "identity:list_credentials"
+        if caller.is_delegated:
+            if filters.get("project_id", caller.project_id) != caller.project_id:
+                return None
+            filters = {**filters, "project_id": caller.project_id}
         if self.ground.policy.allows(caller, action, {"target.credential.user_id": filters.get("user_id")}):
             return filters
         self.ground.policy.require(caller, action, {"target.credential.user_id": caller.user_id})
@@ -135,7 +155,7 @@ class Credentials(Registry):
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
         filters = {"user_id": user_id, "type": EC2}
-        if caller.application_credential_id or caller.trust_id:
+        if caller.is_delegated:
             filters["project_id"] = caller.project_id or ""
         rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
         return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
@@ -162,14 +182,14 @@ class Credentials(Registry):
 def refuse_bound(caller: Caller) -> None:
     if caller.is_bound:
         raise NotOfToken(
-            "A token got by a restricted application credential or by a trust cannot make or change credentials."
+            "A token got by a restricted application credential, a trust or OAuth cannot make or change credentials."
         )
 
 
-def _refuse_other_project(caller: Caller, project_id: str) -> None:
-    """Who came by a delegation has been handed one project, and no key to another."""
-    if (caller.application_credential_id or caller.trust_id) and caller.project_id != project_id:
-        raise NotOfToken("A token got by a delegation has to do with key pairs of its own project only.")
+def _refuse_other_project(caller: Caller, project_id: str | None) -> None:
+    """Who came by a delegation has been handed one project, no key to another, and no second factor of the user."""
+    if caller.is_delegated and caller.project_id != project_id:
+        raise NotOfToken("A token got by a delegation has to do with credentials of its own project only.")
 
 
 def access_id(access: str) -> str:
@@ -197,7 +217,7 @@ def _ec2(row: Mapping[str, Any], pair: KeyPair) -> Record:
 
 
 class Consumers(Registry):
-    """OAuth consumers: their secret is shown once. The flow that uses them is not built."""
+    """OAuth 1 consumers: their secret is shown once. With one go its request and access tokens."""
 
     resource = resources.CONSUMER
 
@@ -213,3 +233,10 @@ class Consumers(Registry):
 
     def complete(self, caller: Caller, values: Record) -> None:
         values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        self.ground.revoke(tx, {"consumer_id": record["id"]})
+
+    def secret(self, sql: Sql, consumer_id: str) -> str | None:
+        row = self.records.get(sql, consumer_id)
+        return None if row is None else self.vault.open(row["sealed_secret"]).decode()

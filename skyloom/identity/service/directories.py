@@ -36,6 +36,7 @@ from skyloom.identity.store.domain_options import DomainOptions
 from skyloom.identity.store.shadows import Place, Shadows
 
 log = logging.getLogger(__name__)
+SQL = "sql"
 PRESETS: Mapping[str, Mapping[str, Any]] = {"ldap": {}, "ad": ACTIVE_DIRECTORY}
 """The drivers of `identity.driver` besides sql, each with the options that it takes instead of the defaults."""
 PUBLIC_ID_LENGTH = 64
@@ -79,7 +80,11 @@ class Directories:
         with self._lock:
             options = self._configured.get(domain_id)
             if options is None:
-                raise DirectoryRefused(f"The configuration of domain {domain_id} cannot be used; correct it.", 30)
+                raise DirectoryRefused(
+                    f"The configuration of domain {domain_id} cannot be used; correct it. The drivers of users are "
+                    f"{', '.join((SQL, *PRESETS))}.",
+                    30,
+                )
             found = self._open.get(domain_id)
             if found is None or found[0] != options:
                 if self.open_directory is None:
@@ -102,13 +107,16 @@ class Directories:
     def _configure(self) -> None:
         sql, found = self.db.read(), dict[str, LdapOptions | None]()
         for domain_id, driver in self.shadows.drivers(sql).items():
-            if driver in PRESETS:
+            if driver != SQL:
                 found[domain_id] = self._options(domain_id, driver)
         for domain_id in self._open.keys() - found.keys():
             self._open.pop(domain_id)[1].close()
         self._configured = found
 
     def _options(self, domain_id: str, driver: str) -> LdapOptions | None:
+        if driver not in PRESETS:
+            log.error("the directory of domain %s: there is no driver %r", domain_id, driver)
+            return None
         values = dict(PRESETS[driver])
         for option in self.options.all(self.db.read(), domain_id):
             if option.group == "ldap":
@@ -222,7 +230,7 @@ class Directories:
             log.info("user %s has left the directory of domain %s", noun_id, place.domain_id)
             with self.db.begin(SYSTEM) as tx:
                 self.shadows.disable(tx, noun_id)
-                self.ground.principals.bump(tx)
+                self.ground.principals.bump(tx, (noun_id,))
 
     def _age_s(self, noun_id: str) -> float:
         """At most a year: as long as for ever."""

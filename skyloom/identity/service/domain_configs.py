@@ -1,7 +1,8 @@
 """What a domain configures for itself: options in the groups that a domain may set.
 
 `identity.driver` chooses where the domain's users are: `sql` (the database), `ldap`, or `ad` (LDAP with the defaults of
-Active Directory). An option that holds a secret is sealed and never shown.
+Active Directory). Another word is kept as it is, as Keystone does, and nobody of the domain can sign in until it is
+corrected. An option that holds a secret is sealed and never shown.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from skyloom.access.vault import Vault
 from skyloom.db import Tx
 from skyloom.identity.drivers.contract import LdapOptions
 from skyloom.identity.errors import AttributeInvalid, DomainHasUsers, NoSuch, NotOfToken
-from skyloom.identity.service.directories import PRESETS
+from skyloom.identity.service.directories import SQL
 from skyloom.identity.service.projects import Domains
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.settings import IdentitySettings
@@ -25,7 +26,6 @@ Config = dict[str, dict[str, Any]]
 SECRET = {("ldap", "password")}
 DRIVER = ("identity", "driver")
 LDAP_TYPES: Mapping[str, Any] = get_type_hints(LdapOptions, include_extras=True)
-DRIVERS = ("sql", *PRESETS)
 PUBLIC_GROUP = "security_compliance"
 
 
@@ -38,7 +38,7 @@ class DomainConfigs:
         self.store = DomainOptions()
         self.shadows = Shadows()
         self.defaults: Config = {
-            "identity": {"driver": "sql", "list_limit": settings.list_limit},
+            "identity": {"driver": SQL, "list_limit": settings.list_limit},
             "ldap": {name: value for name, value in msgspec.to_builtins(LdapOptions()).items() if name != "password"},
         }
         self.public: dict[str, Any] = {"password_regex": None, "password_regex_description": None}
@@ -106,7 +106,7 @@ class DomainConfigs:
 
     def _put(self, tx: Tx, domain_id: str, options: list[Option]) -> None:
         driver = next((each.value for each in options if (each.group, each.option) == DRIVER), None)
-        if driver in PRESETS and self.shadows.holds_others(tx, domain_id):
+        if driver not in (None, SQL) and self.shadows.holds_others(tx, domain_id):
             raise DomainHasUsers(domain_id)
         self.store.put(tx, domain_id, options)
 
@@ -154,11 +154,8 @@ class DomainConfigs:
 
 
 def _check_value(group: str, name: str, value: Any) -> None:
-    if (group, name) == DRIVER and value not in DRIVERS:
-        raise AttributeInvalid(
-            f"The driver {value!r} is unknown; identity.driver is one of {', '.join(DRIVERS)}.",
-            field="config.identity.driver",
-        )
+    if (group, name) == DRIVER and (not isinstance(value, str) or not value):
+        raise AttributeInvalid("The option identity.driver is the name of a driver.", field="config.identity.driver")
     if group == "ldap":
         try:
             msgspec.convert(value, LDAP_TYPES[name], strict=False)

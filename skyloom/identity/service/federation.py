@@ -288,7 +288,7 @@ class Federation:
             known_id = self.store.user_of(tx, link)
             if known_id is None or self._differs(tx, known_id, person):
                 # what others have cached of the user is stale; and one change of identity data comes after the other
-                self.principals.bump(tx)
+                self.principals.bump(tx, (known_id or user_id,))
                 known_id = self._put_user(tx, known_id, person)
                 self._put_projects(tx, known_id, person)
             user_id = known_id

@@ -12,7 +12,7 @@ import msgspec
 
 from skyloom.access import Caller
 from skyloom.access.vault import Vault
-from skyloom.identity.drivers.federation_contract import DRIVERS, SECRETS
+from skyloom.identity.drivers.federation_contract import DRIVERS, SECRETS, OpenFederation
 from skyloom.identity.errors import AttributeInvalid, NoSuch, ProtocolNotConfigured
 from skyloom.identity.model import Record
 from skyloom.identity.service.identity_providers import IdentityProviders, checked_id
@@ -39,12 +39,20 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Protocols:
-    def __init__(self, ground: Ground, providers: IdentityProviders, store: FederationStore, vault: Vault):
+    def __init__(
+        self,
+        ground: Ground,
+        providers: IdentityProviders,
+        store: FederationStore,
+        vault: Vault,
+        open_driver: OpenFederation | None,
+    ):
         self.ground = ground
         self.db = ground.db
         self.providers = providers
         self.store = store
         self.vault = vault
+        self.open_driver = open_driver
 
     def create(self, caller: Caller, idp_id: str, protocol_id: str, body: ProtocolBody) -> Record:
         self._require(caller, "create_protocol")
@@ -95,6 +103,8 @@ class Protocols:
         now = self.show(idp_id, protocol_id)
         kept = self._secrets(now) if now.driver == config.driver else {}
         options = checked_options(config.driver, {**kept, **config.options})
+        if self.open_driver is not None:
+            self.open_driver(msgspec.convert(options, DRIVERS[config.driver]), self.vault).close()
         secrets = {name: options.pop(name) for name in SECRETS & options.keys() if options[name]}
         values: Record = {
             "driver": config.driver,

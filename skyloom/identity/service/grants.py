@@ -1,6 +1,6 @@
 """Role assignments, memberships and implied roles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skyloom.access import Caller
@@ -44,14 +44,17 @@ class GrantService:
     def create(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "create", grant)
         self.directories.look(grant.actor_id, 0)
-        with self._begin(caller, _action("create", grant), grant.role_id) as tx:
+        with self._begin(caller, _action("create", grant), grant.role_id, _whose(grant)) as tx:
             self.grants.add(tx, grant)
 
     def revoke(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "revoke", grant)
-        with self._begin(caller, _action("revoke", grant), grant.role_id) as tx:
+        with self._begin(caller, _action("revoke", grant), grant.role_id, _whose(grant)) as tx:
             if not self.grants.remove(tx, grant):
                 raise _not_assigned(grant)
+            is_group = grant.actor_kind == "group"
+            users = self.grants.members(tx, grant.actor_id) if is_group else [grant.actor_id]
+            self.ground.revoke(tx, *[{"user_id": user_id, **_ended(grant)} for user_id in users])
 
     def check(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "check", grant)
@@ -95,14 +98,15 @@ class GrantService:
 
     def join(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._change_membership(caller, "identity:add_user_to_group", user_id, group_id)
-        with self._begin(caller, "identity:add_user_to_group", group_id) as tx:
+        with self._begin(caller, "identity:add_user_to_group", group_id, (user_id,)) as tx:
             self.grants.join(tx, user_id, group_id)
 
     def leave(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._change_membership(caller, "identity:remove_user_from_group", user_id, group_id)
-        with self._begin(caller, "identity:remove_user_from_group", group_id) as tx:
+        with self._begin(caller, "identity:remove_user_from_group", group_id, (user_id,)) as tx:
             if not self.grants.leave(tx, user_id, group_id):
                 raise NoSuch("user", f"{user_id} in group {group_id}")
+            self.ground.revoke(tx, {"user_id": user_id})
 
     def check_member(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._membership(caller, "identity:check_user_in_group", user_id, group_id)
@@ -128,11 +132,14 @@ class GrantService:
         found = _of_own_domain(caller, self.groups.these(sql, list(ends)))
         return [{**group, "membership_expires_at": shown_time(ends[group["id"]])} for group in found]
 
-    def projects_of(self, caller: Caller, user_id: str) -> Sequence[Record]:
+    def projects_of(self, caller: Caller, user_id: str, filters: Mapping[str, Any]) -> Sequence[Record]:
+        """Those on which the user has a role, the disabled ones too. `filters`: values by attribute."""
         self._allowed(caller, "identity:list_user_projects", {"target.user.id": user_id}, (self.users, user_id))
         self.directories.look(user_id)
         sql = self.db.read()
-        return self.projects.these(sql, [project.id for project in self.ground.principals.projects_of(sql, user_id)])
+        ids = [project.id for project in self.ground.principals.projects_of(sql, user_id, also_disabled=True)]
+        found = self.projects.these(sql, ids)
+        return [record for record in found if all(record[name] == value for name, value in filters.items())]
 
     def own_projects(self, caller: Caller) -> Sequence[Record]:
         """What the caller can scope a token to."""
@@ -202,12 +209,17 @@ class GrantService:
             found.setdefault(prior, []).append(roles[implied])
         return [(roles[prior], implied) for prior, implied in found.items()]
 
-    def _begin(self, caller: Caller, action: str, noun_id: str) -> Any:
-        return self.ground.change(caller, action, "group" if action.endswith("group") else "role", noun_id)
+    def _begin(self, caller: Caller, action: str, noun_id: str, things: Sequence[str] | None = None) -> Any:
+        return self.ground.change(caller, action, "group" if action.endswith("group") else "role", noun_id, things)
 
 
 def _of_own_domain(caller: Caller, records: Sequence[Record]) -> Sequence[Record]:
     return [record for record in records if caller.domain_id in (None, record["domain_id"])]
+
+
+def _whose(grant: Grant) -> Sequence[str] | None:
+    """Whose tokens a grant changes; those of a group may be anybody's."""
+    return (grant.actor_id,) if grant.actor_kind == "user" else None
 
 
 def _action(verb: str, grant: Grant) -> str:
@@ -227,3 +239,10 @@ def _check_domain(role: Record, kind: str, place: Record | None) -> None:
 
 def _not_assigned(grant: Grant) -> NoSuch:
     return NoSuch("role_assignment", f"role {grant.role_id} of {grant.actor_kind} {grant.actor_id}")
+
+
+def _ended(grant: Grant) -> dict[str, str]:
+    """What the tokens have that counted by the grant; an inherited one counts in many projects."""
+    if grant.target_kind == "system" or grant.inherited:
+        return {"role_id": grant.role_id}
+    return {"role_id": grant.role_id, f"{grant.target_kind}_id": grant.target_id}

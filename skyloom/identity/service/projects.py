@@ -7,7 +7,7 @@ from typing import Any
 from skyloom.access import Caller
 from skyloom.db import Tx
 from skyloom.identity import resources
-from skyloom.identity.errors import AttributeInvalid, InUse, NoSuch, StillEnabled
+from skyloom.identity.errors import AttributeInvalid, NoSuch, NotALeaf, NotMovable, StillEnabled
 from skyloom.identity.model import DEFAULT_DOMAIN, Record
 from skyloom.identity.service.registry import Ground, Registry, of_own_domain
 from skyloom.identity.store.grants import Grants
@@ -33,12 +33,15 @@ class Domains(Registry):
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if now["id"] == DEFAULT_DOMAIN and values.get("enabled") is False:
             raise StillEnabled("The default domain cannot be disabled: it holds the users who run the cloud.")
+        if now["enabled"] and values.get("enabled") is False:
+            self.ground.revoke(tx, {"domain_id": now["id"]})
 
     def before_delete(self, tx: Tx, record: Record) -> None:
         """A domain goes with all that is in it, once it is disabled."""
         if record["enabled"]:
             raise StillEnabled(f"Cannot delete domain {record['id']} because it is enabled; disable it first.")
         forget_limits(tx, domain_id=record["id"])
+        self.ground.revoke(tx, {"domain_id": record["id"]})
         self.grants.drop_domain(tx, record["id"])
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -53,10 +56,12 @@ class Projects(Registry):
     resource = resources.PROJECT
     words = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
 
-    def __init__(self, ground: Ground, grants: Grants, domains: Domains):
+    def __init__(self, ground: Ground, grants: Grants, domains: Domains, max_depth: int = MAX_DEPTH):
+        """`max_depth`: the most levels of projects below a domain."""
         super().__init__(ground)
         self.grants = grants
         self.domains = domains
+        self.max_depth = min(max_depth, MAX_DEPTH)
 
     # -- the plain verbs: a domain is a project too, and is changed as the domain that it is
 
@@ -98,14 +103,20 @@ class Projects(Registry):
         if values["parent_id"] is None:
             values["parent_id"] = values["domain_id"]
 
+    def check_document(self, caller: Caller, now: Record, document: Mapping[str, Any]) -> None:
+        if document.get("parent_id", now["parent_id"]) != now["parent_id"]:
+            raise NotMovable(now["id"])
+
     def check_new(self, tx: Tx, values: Record) -> None:
         parent = self.ground.principals.project(tx, values["parent_id"])
         if parent is None:
             raise AttributeInvalid(f"Could not find domain: {values['parent_id']}.", field="domain_id")
         if not parent.enabled:
-            raise StillEnabled(f"Cannot create a project below {parent.id} because that is disabled; enable it first.")
-        if len(self.ground.principals.parents(tx, parent.id)) + 1 + (not parent.is_domain) > MAX_DEPTH:
-            raise StillEnabled(f"Cannot create a project below {parent.id}: the tree has at most {MAX_DEPTH} levels.")
+            raise AttributeInvalid(f"Cannot create a project below {parent.id}: it is disabled; enable it first.")
+        if len(self.ground.principals.parents(tx, parent.id)) + 1 + (not parent.is_domain) > self.max_depth:
+            raise StillEnabled(
+                f"Cannot create a project below {parent.id}: the tree has at most {self.max_depth} levels."
+            )
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if "tags" in values["extra"]:
@@ -118,6 +129,7 @@ class Projects(Registry):
             below = list(self.ground.principals.subtree(tx, now["id"]))
             if below and self.records.any(tx, id=below, enabled=True):
                 raise StillEnabled(f"Cannot disable project {now['id']} since a project below it is enabled.")
+            self.ground.revoke(tx, {"project_id": now["id"]})
 
     def after_write(self, tx: Tx, values: Record) -> None:
         if "tags" in values:
@@ -125,8 +137,9 @@ class Projects(Registry):
 
     def before_delete(self, tx: Tx, record: Record) -> None:
         if self.records.any(tx, parent_id=record["id"]):
-            raise InUse(f"Cannot delete project {record['id']} because it is not a leaf: delete the projects below it.")
+            raise NotALeaf(record["id"])
         forget_limits(tx, project_id=record["id"])
+        self.ground.revoke(tx, {"project_id": record["id"]})
         self.grants.forget(tx, "project", record["id"])
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -143,22 +156,25 @@ class Projects(Registry):
     # -- the tree
 
     def parents(self, caller: Caller, project_id: str) -> Sequence[Record]:
-        """The projects above, as far as the user has a role on them or may see all; the nearest first."""
+        """The projects above on which the user has a role; the nearest first."""
         return self._mine(caller, self.ground.principals.parents(self.db.read(), project_id))
 
-    def parent_ids(self, project_id: str) -> Record | None:
-        """The ids above, nested: {parent: {its parent: None}}."""
-        nested: Record | None = None
-        for parent_id in reversed(self.ground.principals.parents(self.db.read(), project_id)):
+    def parent_ids(self, project: Record) -> Record | None:
+        """The ids above, nested, with the domain at the root: {parent: {its parent: {domain: None}}}."""
+        if project["is_domain"]:
+            return None
+        nested: Record = {project["domain_id"]: None}
+        for parent_id in reversed(self.ground.principals.parents(self.db.read(), project["id"])):
             nested = {parent_id: nested}
         return nested
 
     def subtree(self, caller: Caller, project_id: str) -> Sequence[Record]:
+        """The projects below on which the user has a role."""
         return self._mine(caller, list(self.ground.principals.subtree(self.db.read(), project_id)))
 
-    def subtree_ids(self, project_id: str) -> Record | None:
+    def subtree_ids(self, project: Record) -> Record | None:
         """The ids below, nested: {child: {grandchild: None}}."""
-        below = self.ground.principals.subtree(self.db.read(), project_id)
+        below = self.ground.principals.subtree(self.db.read(), project["id"])
         children: dict[str, list[str]] = {}
         for child, parent in below.items():
             children.setdefault(parent, []).append(child)
@@ -166,14 +182,13 @@ class Projects(Registry):
         def nested(parent: str) -> Record | None:
             return {child: nested(child) for child in children[parent]} if parent in children else None
 
-        return nested(project_id)
+        return nested(project["id"])
 
     def _mine(self, caller: Caller, ids: Sequence[str]) -> Sequence[Record]:
         sql = self.db.read()
-        if not caller.is_admin and not (caller.system and "reader" in caller.roles):
-            mine = {project.id for project in self.ground.principals.projects_of(sql, caller.user_id)}
-            ids = [project_id for project_id in ids if project_id in mine]
-        found = {record["id"]: record for record in self.these(sql, ids)}
+        held = self.ground.principals.projects_of(sql, caller.user_id, also_disabled=True)
+        mine = {project.id for project in held}
+        found = {record["id"]: record for record in self.these(sql, [one for one in ids if one in mine])}
         return [found[project_id] for project_id in ids if project_id in found]
 
     # -- tags
@@ -219,6 +234,9 @@ class Projects(Registry):
 
 
 def checked_tags(tags: object) -> list[str]:
+    """Without the white space around them."""
+    if isinstance(tags, list):
+        tags = [tag.strip() if isinstance(tag, str) else tag for tag in tags]
     if not isinstance(tags, list) or not all(isinstance(tag, str) and TAG.fullmatch(tag) for tag in tags):
         raise AttributeInvalid(
             "Invalid input for field/attribute tags: a list of strings of 1 to 255 characters without ',' and '/'.",

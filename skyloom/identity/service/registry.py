@@ -1,9 +1,10 @@
 """The verbs of a plain resource: authorise, check, one transaction. What a noun needs more stands in a subclass."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from skyloom.access import Caller, Policy
@@ -12,30 +13,48 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity.errors import AttributeInvalid, Immutable, NoSuch
 from skyloom.identity.model import Match, Record
 from skyloom.identity.resources import Resource
+from skyloom.identity.service.freshness import things_of
 from skyloom.identity.store.principals import Principals
 from skyloom.identity.store.records import Records
+from skyloom.identity.store.revocations import Revocations
+
+NO_EVENT: Mapping[str, str | None] = {
+    **dict.fromkeys(("user_id", "role_id", "domain_id", "project_id")),
+    **dict.fromkeys(("trust_id", "consumer_id", "access_token_id", "audit_id", "audit_chain_id")),
+}
+"""A revocation event that says nothing."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What every service of identity stands on. `list_limit`: the most items that a list shows."""
+    """What every service of identity stands on. `token_life`: the longest time for which a token can be validated.
+    `list_limit`: the most items that a list shows."""
 
     db: Database
     policy: Policy
     principals: Principals
+    revocations: Revocations
+    token_life: timedelta
     list_limit: int | None = None
 
     @contextmanager
-    def change(self, caller: Caller, action: str, noun: str, noun_id: str) -> Iterator[Tx]:
-        """A write: with its audit entry, and the word that cached tokens are stale.
+    def change(
+        self, caller: Caller, action: str, noun: str, noun_id: str, things: Collection[str] | None = None
+    ) -> Iterator[Tx]:
+        """A write: with its audit entry, and the word that what was cached of `things` is stale (see freshness).
 
         That word comes first, for it locks its row: one change of identity data after the other, so that what one
         checks no other undoes before it commits.
         """
         with self.db.begin(caller) as tx:
-            self.principals.bump(tx)
+            self.principals.bump(tx, things_of(action, noun_id) if things is None else things)
             yield tx
             tx.record(action, noun, noun_id)
+
+    def revoke(self, tx: Tx, *events: Mapping[str, str | None]) -> None:
+        """Tell who keeps tokens that those which have these (`user_id`, `role_id`, ...) count no more."""
+        now = self.db.clock.now()
+        self.revocations.note(tx, [{**NO_EVENT, **event} for event in events], now, now - self.token_life)
 
 
 BY_ID = Page(sorts=(Sort("id"),))
@@ -75,8 +94,8 @@ class Registry:
     def create(self, caller: Caller, document: Mapping[str, Any]) -> Record:
         values = self.resource.new(document)
         values["id"] = self.new_id(document)
-        self.complete(caller, values)
         self.require(caller, "create", values)
+        self.complete(caller, values)
         self.prepare(values, values)
         with self.write(caller, "create", values["id"]) as tx:
             self.check_new(tx, values)
@@ -102,8 +121,11 @@ class Registry:
 
     def update(self, caller: Caller, record_id: str, document: Mapping[str, Any]) -> Record:
         now = self.allowed(caller, "update", record_id)
+        if not document:
+            raise AttributeInvalid(f"The {self.resource.noun} of the body is empty; it holds what is to change.")
         if document.get("id", record_id) != record_id:
             raise AttributeInvalid("Cannot change the id of a resource.", field="id")
+        self.check_document(caller, now, document)
         values = self.resource.change(document, now)
         kept = {name: value for name, value in now.items() if name not in self.resource.by_name}
         for shown_only in ("id", "options", "links", "tags", *self.shown_only):
@@ -190,11 +212,15 @@ class Registry:
         return uuid.uuid4().hex
 
     def complete(self, caller: Caller, values: Record) -> None:
-        """Fill in what depends on the caller or on other values, before the policy is asked."""
+        """Fill in what depends on the caller or on other rows. The policy has been asked already, about what was sent:
+        so nobody learns here what exists, and who may create in one domain only must name it, as in Keystone."""
 
     def prepare(self, values: Record, whole: Record) -> None:
         """What takes long, once the caller is known to be allowed and before the transaction. `whole`: the record as
         it will be, `values` what is written of it."""
+
+    def check_document(self, caller: Caller, now: Record, document: Mapping[str, Any]) -> None:
+        """Refuse an update for what was sent, before anything is made of it."""
 
     def check_new(self, tx: Tx, values: Record) -> None:
         """Refuse what would contradict other rows."""

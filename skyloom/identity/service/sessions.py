@@ -1,4 +1,4 @@
-"""From a token to its caller: what each request passes through, so it is cached until identity data change."""
+"""From a token to its caller: what each request passes through, so it is cached until something it rests on changes."""
 
 import threading
 from collections import OrderedDict
@@ -11,12 +11,14 @@ from skyloom.access import SYSTEM, Caller
 from skyloom.access.vault import Vault
 from skyloom.identity.access_rules import allows
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
-from skyloom.identity.model import AccessRule, ApplicationCredential, Project, Role, Trust, User
+from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.federation import FederationStore
+from skyloom.identity.store.oauth1 import OAuthStore
 from skyloom.identity.tokens import ScopeKind, Token, TokenFormat, microseconds
 
 
@@ -33,6 +35,7 @@ class Federated:
 class Granted:
     """A valid token with all that is read for it: what a token's body shows and a caller is made of.
 
+    `rests_on`: ids of all that was read for it; a change of any of them may end it. `generation`: it was true then.
     `fresh_until_us`: later, what is said here must be read again: a directory was asked, or a membership ends. `drawn`
     keeps what was rendered of it, which lives as long as the grant.
     """
@@ -45,9 +48,11 @@ class Granted:
     domain: Project | None = None
     credential: ApplicationCredential | None = None
     trust: Trust | None = None
+    access_token: AccessToken | None = None
     federated: Federated | None = None
     generation: int = -1
     fresh_until_us: int | None = None
+    rests_on: frozenset[str] = frozenset()
     caller: Caller = field(init=False)
     drawn: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
@@ -57,6 +62,13 @@ class Granted:
     @property
     def is_system(self) -> bool:
         return self.token.scope is ScopeKind.SYSTEM
+
+    @property
+    def is_bound(self) -> bool:
+        """It may make no further credentials."""
+        if self.credential is not None:
+            return not self.credential.unrestricted
+        return self.trust is not None or self.access_token is not None
 
     @property
     def access_rules(self) -> Sequence[AccessRule] | None:
@@ -70,6 +82,8 @@ class Sessions:
         delegations: Delegations,
         directories: Directories,
         federation: FederationStore,
+        oauth: OAuthStore,
+        freshness: Freshness,
         vault: Vault,
         settings: IdentitySettings,
     ):
@@ -79,6 +93,8 @@ class Sessions:
         self.delegations = delegations
         self.directories = directories
         self.federation = federation
+        self.oauth = oauth
+        self.freshness = freshness
         self.vault = vault
         self.settings = settings
         self._format: TokenFormat | None = None
@@ -95,14 +111,14 @@ class Sessions:
         return granted.caller
 
     def granted(self, text: str) -> Granted:
-        """The token if it is valid now; raises TokenInvalid. Cached until any identity data change: one small read."""
-        generation = self.principals.generation(self.db.read())
+        """The token if it is valid now; raises TokenInvalid. One small read, where it is cached and nothing changed."""
+        generation = self.freshness.generation()
         cached, now_us = self._cache.get(text), microseconds(self.db.clock.now())
         if (
             cached is not None
-            and cached.generation == generation
             and cached.token.expires_us > now_us
             and (cached.fresh_until_us is None or cached.fresh_until_us > now_us)
+            and self.freshness.is_fresh(cached.generation, cached.rests_on)
         ):
             return cached
         found = self._read(text, generation, 0)
@@ -122,11 +138,13 @@ class Sessions:
         return granted
 
     def revoke(self, caller: Caller, text: str) -> None:
+        """With the first token of a chain all go that were made from it."""
         granted = self._subject(text, False)
-        action, audit_id = "identity:revoke_token", granted.token.audit_ids[0]
+        action, audit_ids = "identity:revoke_token", granted.token.audit_ids
         self.ground.policy.require(caller, action, {"target.token.user_id": granted.user.id})
-        with self.ground.change(caller, action, "token", audit_id) as tx:
-            self.principals.revoke(tx, audit_id, granted.token.expires_at, self.db.clock.now())
+        kind = "audit_chain_id" if len(audit_ids) == 1 else "audit_id"
+        with self.ground.change(caller, action, "token", audit_ids[0]) as tx:
+            self.ground.revoke(tx, {kind: audit_ids[0]})
 
     def _subject(self, text: str, also_expired: bool) -> Granted:
         try:
@@ -141,9 +159,10 @@ class Sessions:
         if token.expires_us + window_us <= microseconds(self.db.clock.now()):
             raise TokenInvalid()
         found = self.grant(text, token)
-        if found is None or self.principals.is_revoked(self.db.read(), token.audit_ids):
+        if found is None or self.ground.revocations.is_revoked(self.db.read(), token.audit_ids):
             raise TokenInvalid()
-        return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found))
+        rests_on = found.rests_on | _things(found)
+        return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found), rests_on=rests_on)
 
     def _fresh_until_us(self, granted: Granted) -> int | None:
         """Of a token that a user of a directory, or one with groups that an identity provider gave, has part in."""
@@ -172,6 +191,8 @@ class Sessions:
             return None
         if token.trust_id is not None:
             return self._grant_trust(text, token, user, token.trust_id)
+        if token.access_token_id is not None:
+            return self._grant_oauth(text, token, user, token.access_token_id)
         sql = self.db.read()
         if token.scope is ScopeKind.UNSCOPED:
             return Granted(text, token, user, (), federated=federated)
@@ -211,28 +232,47 @@ class Sessions:
         if trust is None or (trust.expires_at is not None and trust.expires_at <= self.db.clock.now()):
             return None
         others = {trust.trustor_user_id, trust.trustee_user_id} - {user.id}
-        if any(self._user(user_id, token) is None for user_id in others):
+        users = [self._user(user_id, token) for user_id in others]
+        chain = [trust, *self._above(trust)]
+        rests_on = {each.domain_id for each in users if each is not None}
+        rests_on.update(id for each in chain for id in (each.id, each.trustor_user_id, each.trustee_user_id))
+        if None in users:
             return None
         if trust.project_id is None:
-            return Granted(text, token, user, (), trust=trust)
+            return Granted(text, token, user, (), trust=trust, rests_on=frozenset(rests_on))
         project = self.principals.project(sql, trust.project_id)
         if project is None or not project.enabled:
             return None
         roles = self.principals.roles(sql, trust.role_ids)
-        held = {role.id for role in self.principals.roles_on_project(sql, self.first_trustor(trust), project.id)}
+        held = {role.id for role in self.principals.roles_on_project(sql, chain[-1].trustor_user_id, project.id)}
         if not roles or not held.issuperset(role.id for role in roles):
             return None
-        return Granted(text, token, user, roles, project=project, trust=trust)
+        return Granted(text, token, user, roles, project=project, trust=trust, rests_on=frozenset(rests_on))
+
+    def _grant_oauth(self, text: str, token: Token, user: User, access_token_id: str) -> Granted | None:
+        """The access token's roles, as far as the user has them still."""
+        sql = self.db.read()
+        access_token = self.oauth.access_token(sql, access_token_id)
+        project = self.principals.project(sql, token.scope_id)
+        if access_token is None or project is None or not project.enabled:
+            return None
+        handed_on = {role.id for role in self.principals.roles(sql, access_token.role_ids)}
+        held = self.principals.roles_on_project(sql, user.id, project.id)
+        roles = [role for role in held if role.id in handed_on]
+        return Granted(text, token, user, roles, project=project, access_token=access_token) if roles else None
 
     def first_trustor(self, trust: Trust) -> str:
         """Of a trust made from another one: the user whose roles it all began with."""
-        sql, first = self.db.read(), trust
-        while first.redelegated_trust_id is not None:
-            above = self.delegations.trust(sql, first.redelegated_trust_id)
-            if above is None:
-                break
-            first = above
-        return first.trustor_user_id
+        return [trust, *self._above(trust)][-1].trustor_user_id
+
+    def _above(self, trust: Trust) -> list[Trust]:
+        """The trusts that it was made from, the first one last."""
+        sql, found = self.db.read(), list[Trust]()
+        above_id = trust.redelegated_trust_id
+        while above_id is not None and (above := self.delegations.trust(sql, above_id)) is not None:
+            found.append(above)
+            above_id = above.redelegated_trust_id
+        return found
 
     def _user(self, user_id: str, token: Token) -> User | None:
         """The user if its tokens of that time count."""
@@ -269,6 +309,15 @@ class Sessions:
             return self._tokens().unpack(text)
 
 
+def _things(granted: Granted) -> set[str]:
+    """What any token rests on: its user, its scope, the domains of both, and that nobody has revoked it."""
+    user, credential = granted.user, granted.credential
+    places = [place for place in (granted.project, granted.domain) if place is not None]
+    found = {user.id, user.domain_id, *granted.token.audit_ids}
+    found.update(id for place in places for id in (place.id, place.domain_id))
+    return found | ({credential.id} if credential else set())
+
+
 def _caller(granted: Granted) -> Caller:
     project, domain, user, token = granted.project, granted.domain, granted.user, granted.token
     return Caller(
@@ -283,7 +332,8 @@ def _caller(granted: Granted) -> Caller:
         system=granted.is_system,
         roles=frozenset(role.name.lower() for role in granted.roles),
         audit_ids=token.audit_ids,
-        is_bound=granted.trust is not None or (granted.credential is not None and not granted.credential.unrestricted),
+        is_bound=granted.is_bound,
         trust_id=token.trust_id,
         application_credential_id=token.application_credential_id,
+        access_token_id=token.access_token_id,
     )

@@ -12,6 +12,8 @@ from skyloom.identity.passwords import Passwords
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.store.records import Records
 
+USERS, GROUPS = Records(resources.USER), Records(resources.GROUP)
+"""Shared by all, for their statements are built here and every sign-in asks one of them."""
 BY_NAME = (Sort("name"), Sort("id"))
 Row = Mapping[str, Any]
 
@@ -23,33 +25,31 @@ class SqlDirectory:
         self.db = db
         self.domain_id = domain_id
         self.passwords = passwords
-        self._users = Records(resources.USER)
-        self._groups = Records(resources.GROUP)
         self._grants = Grants(db.clock)
 
     def get_user(self, user_id: str) -> DirectoryUser | None:
-        return self._get(self._users, user_id, _user)
+        return self._get(USERS, user_id, _user)
 
     def user_named(self, name: str) -> DirectoryUser | None:
         return next(iter(self.list_users(Wanted(name=name))), None)
 
     def list_users(self, wanted: Wanted) -> list[DirectoryUser]:
-        return self._list(self._users, wanted, _user)
+        return self._list(USERS, wanted, _user)
 
     def get_group(self, group_id: str) -> DirectoryGroup | None:
-        return self._get(self._groups, group_id, _group)
+        return self._get(GROUPS, group_id, _group)
 
     def group_named(self, name: str) -> DirectoryGroup | None:
         return next(iter(self.list_groups(Wanted(name=name))), None)
 
     def list_groups(self, wanted: Wanted) -> list[DirectoryGroup]:
-        return self._list(self._groups, wanted, _group)
+        return self._list(GROUPS, wanted, _group)
 
     def groups_of(self, user_id: str) -> list[DirectoryGroup]:
-        return self._these(self._groups, self._grants.groups(self.db.read(), user_id), _group)
+        return self._these(GROUPS, self._grants.groups(self.db.read(), user_id), _group)
 
     def members_of(self, group_id: str) -> list[DirectoryUser]:
-        return self._these(self._users, self._grants.members(self.db.read(), group_id), _user)
+        return self._these(USERS, self._grants.members(self.db.read(), group_id), _user)
 
     def is_member(self, user_id: str, group_id: str) -> bool:
         return self._grants.is_member(self.db.read(), user_id, group_id)
@@ -59,7 +59,7 @@ class SqlDirectory:
 
         scrypt pads a short password with zero bytes, so one that ends in them would count as the one without.
         """
-        row = self._users.get(self.db.read(), user_id)
+        row = USERS.get(self.db.read(), user_id)
         is_here = row is not None and row["domain_id"] == self.domain_id
         is_right = self.passwords.verify(password, row["password_hash"] if row and is_here else None)
         return is_right and password.strip("\0") == password != ""

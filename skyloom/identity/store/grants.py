@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, not_, nul
 
 from skyloom.clock import Clock
 from skyloom.db import Sql, Timestamp
+from skyloom.db.batches import AT_ONCE, batched
 from skyloom.identity.model import Grant
 from skyloom.identity.tables import (
     assignment,
@@ -32,6 +33,11 @@ class Place:
 
 TABLES = {"user": user, "group": group, "project": project, "role": role}
 TREE = select(project.c.id, project.c.parent_id, project.c.domain_id, project.c.is_domain)
+_these = TREE.where(project.c.id.in_(bindparam("ids", expanding=True)))
+_up, _down, _next = _these.cte(recursive=True), _these.cte(recursive=True), project.alias("next")
+_columns = (_next.c.id, _next.c.parent_id, _next.c.domain_id, _next.c.is_domain)
+ABOVE = select(_up.union(select(*_columns).join(_up, _next.c.id == _up.c.parent_id)))
+BELOW = select(_down.union(select(*_columns).join(_down, _next.c.parent_id == _down.c.id)))
 KEY = [column == bindparam(f"k_{column.name}") for column in assignment.primary_key.columns]
 GET = select(assignment.c.role_id).where(and_(*KEY))
 REMOVE = delete(assignment).where(and_(*KEY))
@@ -67,7 +73,11 @@ class Grants:
         return sql.execute(REMOVE, _key(grant)).rowcount > 0
 
     def find(self, sql: Sql, **known: Any) -> list[Grant]:
-        """Those with the given columns' values (a list: any of them)."""
+        """Those with the given columns' values (a list: any of them), in the order of the key."""
+        many = next((name for name, value in known.items() if isinstance(value, list) and len(value) > AT_ONCE), None)
+        if many is not None:
+            found = [grant for some in batched(known[many]) for grant in self.find(sql, **{**known, many: some})]
+            return sorted(found, key=lambda grant: tuple(grant.columns().values()))
         tests = [_test(assignment.c[name], value) for name, value in known.items() if value is not None]
         statement = select(assignment).where(*tests).order_by(*assignment.primary_key.columns)
         return [Grant(**row._mapping) for row in sql.execute(statement)]
@@ -80,7 +90,15 @@ class Grants:
 
     def tree(self, sql: Sql) -> dict[str, Place]:
         """Every project and domain by its id."""
-        return {row.id: Place(row.parent_id, row.domain_id, row.is_domain) for row in sql.execute(TREE)}
+        return _places(sql.execute(TREE))
+
+    def above(self, sql: Sql, ids: Iterable[str]) -> dict[str, Place]:
+        """These projects and domains, and all that they lie below."""
+        return _joined(_places(sql.execute(ABOVE, {"ids": some})) for some in batched(ids))
+
+    def below(self, sql: Sql, ids: Iterable[str]) -> dict[str, Place]:
+        """These projects and domains, and all that lies below them."""
+        return _joined(_places(sql.execute(BELOW, {"ids": some})) for some in batched(ids))
 
     def domain_roles(self, sql: Sql) -> set[str]:
         """Ids of the roles that belong to a domain."""
@@ -89,17 +107,18 @@ class Grants:
     def members_of(self, sql: Sql, group_ids: Sequence[str]) -> dict[str, list[str]]:
         """User ids by group."""
         found: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
-        statement = select(memberships.c.group_id, memberships.c.user_id).distinct()
-        statement = statement.where(memberships.c.group_id.in_(group_ids)).order_by(memberships.c.user_id)
-        for row in sql.execute(statement, {"now": self.clock.now()}):
-            found[row.group_id].append(row.user_id)
+        statement = select(memberships.c.group_id, memberships.c.user_id).distinct().order_by(memberships.c.user_id)
+        for some in batched(group_ids):
+            for row in sql.execute(statement.where(memberships.c.group_id.in_(some)), {"now": self.clock.now()}):
+                found[row.group_id].append(row.user_id)
         return found
 
     def names(self, sql: Sql, kind: str, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         """Name and domain id by id; of a user, group, role or project (domains are among these)."""
         table = TABLES[kind]
-        statement = select(table.c.id, table.c.name, table.c.domain_id).where(table.c.id.in_(set(ids)))
-        return {row.id: (row.name, row.domain_id) for row in sql.execute(statement)}
+        named = select(table.c.id, table.c.name, table.c.domain_id)
+        rows = (row for some in batched(set(ids)) for row in sql.execute(named.where(table.c.id.in_(some))))
+        return {row.id: (row.name, row.domain_id) for row in rows}
 
     # -- groups
 
@@ -188,6 +207,14 @@ class Grants:
             kind: list(sql.execute(select(table.c.id).where(table.c.domain_id == domain_id)).scalars())
             for kind, table in TABLES.items()
         }
+
+
+def _places(rows: Iterable[Any]) -> dict[str, Place]:
+    return {row.id: Place(row.parent_id, row.domain_id, row.is_domain) for row in rows}
+
+
+def _joined(parts: Iterable[dict[str, Place]]) -> dict[str, Place]:
+    return {place_id: place for part in parts for place_id, place in part.items()}
 
 
 def _key(grant: Grant) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What authentication reads: users, scopes, the roles that count in a scope. Every statement is built once."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     union_all,
@@ -22,15 +21,16 @@ from sqlalchemy import (
 
 from skyloom.clock import Clock
 from skyloom.db import Reader, Sql
+from skyloom.db.batches import batched
 from skyloom.identity.model import SYSTEM_ID, Project, Role, User
 from skyloom.identity.tables import (
     assignment,
     federated_membership,
+    identity_change,
     identity_generation,
     implied_role,
     membership,
     project,
-    revoked_token,
     role,
     signing_key,
     user,
@@ -58,21 +58,19 @@ USER_COLUMNS = select(
     GROUPS_UNTIL.label("groups_until"),
 ).join(domain, domain.c.id == user.c.domain_id)
 USER_BY_ID = USER_COLUMNS.where(user.c.id == bindparam("user_id"))
-USER_BY_NAME = USER_COLUMNS.where(
-    user.c.name == bindparam("name"),
-    user.c.is_federated.is_(False),
-    or_(user.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
-)
+# A domain's own row has no domain, so its name is found by the key of (domain_id, name).
+IN_DOMAIN_NAMED = and_(domain.c.domain_id == "", domain.c.name == bindparam("domain"))
+USER_NAMED = USER_COLUMNS.where(user.c.name == bindparam("name"), user.c.is_federated.is_(False))
+USER_BY_NAME = USER_NAMED.where(user.c.domain_id == bindparam("domain"))
+USER_BY_NAMES = USER_NAMED.where(IN_DOMAIN_NAMED)
 PROJECT_COLUMNS = select(
     project, domain.c.name.label("domain_name"), domain.c.enabled.label("domain_enabled")
 ).outerjoin(domain, domain.c.id == project.c.domain_id)
 PROJECT_BY_ID = PROJECT_COLUMNS.where(project.c.id == bindparam("project_id"))
-PROJECT_BY_NAME = PROJECT_COLUMNS.where(
-    project.c.name == bindparam("name"),
-    or_(project.c.domain_id == bindparam("domain"), domain.c.name == bindparam("domain_name")),
-    project.c.is_domain.is_(False),
-)
-DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(True))
+PROJECT_NAMED = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.is_domain.is_(False))
+PROJECT_BY_NAME = PROJECT_NAMED.where(project.c.domain_id == bindparam("domain"))
+PROJECT_BY_NAMES = PROJECT_NAMED.where(IN_DOMAIN_NAMED)
+DOMAIN_BY_NAME = PROJECT_COLUMNS.where(project.c.name == bindparam("name"), project.c.domain_id == "")
 
 # the project, its parents, and at the root of the tree its domain
 ancestry = select(project.c.id, project.c.parent_id).where(project.c.id == bindparam("target_id")).cte(recursive=True)
@@ -119,25 +117,28 @@ ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TAR
 ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
 ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
 
+# the roles that count: those of the cloud, and a domain's own that imply one, however far
+counting = select(role.c.id).where(role.c.domain_id == "").cte(recursive=True)
+counting = counting.union(
+    select(implied_role.c.prior_role_id).join(counting, implied_role.c.implied_role_id == counting.c.id)
+)
+COUNTS = assignment.c.role_id.in_(select(counting.c.id))
+
 # everything below the projects and domains where the user has an inherited role (a top project's parent is its domain)
-seeds = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(True))
+seeds = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(True))
 below = select(project.c.id).where(project.c.parent_id.in_(seeds)).cte(recursive=True)
 child = project.alias("child")
 below = below.union(select(child.c.id).join(below, child.c.parent_id == below.c.id))
-DIRECT = select(assignment.c.target_id).where(ACTOR, assignment.c.inherited.is_(False))
-PROJECTS_OF_USER = PROJECT_COLUMNS.where(
-    project.c.is_domain.is_(False),
-    or_(
-        project.c.id.in_(DIRECT.where(assignment.c.target_kind == "project")),
-        project.c.id.in_(select(below.c.id)),
-    ),
-).order_by(project.c.name)
+DIRECT = select(assignment.c.target_id).where(ACTOR, COUNTS, assignment.c.inherited.is_(False))
+PROJECT_IDS_OF_USER = DIRECT.where(assignment.c.target_kind == "project").union(select(below.c.id))
+PROJECTS_BY_ID = PROJECT_COLUMNS.where(
+    project.c.is_domain.is_(False), project.c.id.in_(bindparam("ids", expanding=True))
+)
 DOMAINS_OF_USER = PROJECT_COLUMNS.where(
     project.c.is_domain.is_(True),
     project.c.id.in_(DIRECT.where(assignment.c.target_kind == "domain")),
 ).order_by(project.c.name)
 
-REVOKED = select(literal(1)).where(revoked_token.c.audit_id.in_(bindparam("audit_ids", expanding=True)))
 GENERATION = f"SELECT value FROM {identity_generation.name} WHERE id = 1"
 ABOVE = (
     select(above.c.id, above.c.name, above.c.parent_id, above.c.is_domain)
@@ -148,10 +149,22 @@ tree = select(project.c.id).where(project.c.parent_id == bindparam("target_id"))
 leaf = project.alias("leaf")
 tree = tree.union(select(leaf.c.id).join(tree, leaf.c.parent_id == tree.c.id))
 SUBTREE = select(leaf.c.id, leaf.c.parent_id).join(tree, tree.c.id == leaf.c.id).where(leaf.c.is_domain.is_(False))
-BUMP = update(identity_generation).where(identity_generation.c.id == 1).values(value=identity_generation.c.value + 1)
+BUMP = (
+    update(identity_generation)
+    .where(identity_generation.c.id == 1)
+    .values(value=identity_generation.c.value + 1)
+    .returning(identity_generation.c.value)
+)
+ADD_CHANGE = insert(identity_change)
+FORGET_CHANGES = delete(identity_change).where(identity_change.c.generation <= bindparam("last"))
+CHANGES = (
+    select(identity_generation.c.value, identity_change.c.generation, identity_change.c.thing)
+    .outerjoin(identity_change, identity_change.c.generation > bindparam("seen"))
+    .where(identity_generation.c.id == 1)
+)
+CHANGES_KEPT = 1000
+"""Generations whose changes are kept; who saw none of so many takes everything for changed."""
 SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
-FORGET_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at < bindparam("now"))
-
 
 COMPARISONS = {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq")}
 COMPARISONS |= {"lte": operator.le, "gte": operator.ge, "neq": operator.ne}
@@ -165,8 +178,9 @@ class Principals:
         return _user(sql.execute(USER_BY_ID, {"user_id": user_id, "now": self.clock.now()}).first())
 
     def user_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> User | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name, "now": self.clock.now()}
-        return _user(sql.execute(USER_BY_NAME, found).first())
+        statement = USER_BY_NAMES if domain_id is None else USER_BY_NAME
+        found = {"name": name, "domain": domain_id or domain_name, "now": self.clock.now()}
+        return _user(sql.execute(statement, found).first())
 
     def project(self, sql: Sql, project_id: str) -> Project | None:
         """The project or domain of that id."""
@@ -177,8 +191,8 @@ class Principals:
         return found is not None and found.is_domain
 
     def project_named(self, sql: Sql, name: str, domain_id: str | None, domain_name: str | None) -> Project | None:
-        found = {"name": name, "domain": domain_id, "domain_name": domain_name}
-        return _project(sql.execute(PROJECT_BY_NAME, found).first())
+        statement = PROJECT_BY_NAMES if domain_id is None else PROJECT_BY_NAME
+        return _project(sql.execute(statement, {"name": name, "domain": domain_id or domain_name}).first())
 
     def domain_named(self, sql: Sql, name: str) -> Project | None:
         return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())
@@ -196,11 +210,18 @@ class Principals:
         """These roles and those they imply."""
         return [Role(row.id, row.name) for row in sql.execute(ROLES_BY_ID, {"ids": list(role_ids)})]
 
-    def projects_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return self._places_of(sql, PROJECTS_OF_USER, user_id)
+    def projects_of(self, sql: Sql, user_id: str, also_disabled: bool = False) -> list[Project]:
+        """Those on which the user has a role, by name.
+
+        In two steps, for an engine that cannot guess how few projects these are reads all there are.
+        """
+        asked, found = {"user_id": user_id, "now": self.clock.now()}, list[Project]()
+        for ids in batched(sql.execute(PROJECT_IDS_OF_USER, asked).scalars()):
+            found += _projects(sql.execute(PROJECTS_BY_ID, {"ids": ids}), also_disabled)
+        return sorted(found, key=operator.attrgetter("name"))
 
     def domains_of(self, sql: Sql, user_id: str) -> list[Project]:
-        return self._places_of(sql, DOMAINS_OF_USER, user_id)
+        return _projects(sql.execute(DOMAINS_OF_USER, {"user_id": user_id, "now": self.clock.now()}))
 
     def parents(self, sql: Sql, project_id: str) -> list[str]:
         """Ids of the projects above, the nearest first; the domain at the root is not one of them."""
@@ -216,15 +237,6 @@ class Principals:
         """Ids of all projects below, each with its parent's."""
         return {row.id: row.parent_id for row in sql.execute(SUBTREE, {"target_id": project_id})}
 
-    def is_revoked(self, sql: Sql, audit_ids: Sequence[str]) -> bool:
-        return sql.execute(REVOKED, {"audit_ids": list(audit_ids)}).first() is not None
-
-    def revoke(self, sql: Sql, audit_id: str, expires_at: datetime, now: datetime) -> None:
-        """Idempotent; forgets those that have run out meanwhile."""
-        sql.execute(FORGET_REVOKED, {"now": now})
-        if not self.is_revoked(sql, [audit_id]):
-            sql.execute(insert(revoked_token), {"audit_id": audit_id, "expires_at": expires_at})
-
     def generation(self, reader: Reader) -> int:
         """A number that grows with every change of identity data: what was cached under an older one is stale.
 
@@ -232,8 +244,21 @@ class Principals:
         """
         return reader.number(GENERATION)
 
-    def bump(self, sql: Sql) -> None:
-        sql.execute(BUMP)
+    def bump(self, sql: Sql, things: Collection[str] | None = None) -> None:
+        """Begin a generation, in which `things` change (ids, and words such as "catalog"); None: it may be anything."""
+        generation: int = sql.execute(BUMP).scalar_one()
+        if things is not None:
+            sql.execute(ADD_CHANGE, [{"generation": generation, "thing": thing} for thing in {*things} or {""}])
+            sql.execute(FORGET_CHANGES, {"last": generation - CHANGES_KEPT})
+
+    def changes(self, sql: Sql, seen: int) -> tuple[int, dict[int, set[str]]]:
+        """The generation now, and the things that changed after generation `seen`, by generation. One that is missing
+        was of everything."""
+        rows, found = sql.execute(CHANGES, {"seen": seen}).all(), dict[int, set[str]]()
+        for row in rows:
+            if row.generation is not None:
+                found.setdefault(row.generation, set()).add(row.thing)
+        return rows[0].value if rows else seen, found
 
     def signing_keys(self, sql: Sql) -> list[bytes]:
         """Sealed, newest first."""
@@ -246,10 +271,6 @@ class Principals:
         found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}
         return [Role(row.id, row.name) for row in sql.execute(statement, found)]
 
-    def _places_of(self, sql: Sql, statement: Any, user_id: str) -> list[Project]:
-        rows = sql.execute(statement, {"user_id": user_id, "now": self.clock.now()})
-        return [place for row in rows if (place := _project(row)) and place.enabled]
-
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
     """Of the users whose password expires before, at or after `end`; `comparison` is one of COMPARISONS."""
@@ -259,6 +280,11 @@ def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
 
 def _user(row: Row[Any] | None) -> User | None:
     return None if row is None else User(**row._mapping)
+
+
+def _projects(rows: Iterable[Row[Any]], also_disabled: bool = False) -> list[Project]:
+    found = map(_project, rows)
+    return [place for place in found if place and (place.enabled or also_disabled)]
 
 
 def _project(row: Row[Any] | None) -> Project | None:

@@ -79,7 +79,7 @@ class Rows(Generic[M]):
             marker = sql.execute(keys.where(self.table.c.id == page.marker)).mappings().first()
             if marker is None:
                 return None
-        statement = paged(self.query.where(*conditions), columns, page, marker)  # type: ignore[arg-type]
+        statement = paged(self.query.where(*conditions), columns, page, marker)
         return [self.make(*row) for row in sql.execute(statement).all()]
 
     def by_ids(self, sql: Sql, ids: Sequence[str]) -> dict[str, M]:

@@ -12,8 +12,9 @@ from skyloom.clock import VirtualClock
 from skyloom.db import Database, metadata
 from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.api import api
-from skyloom.identity.drivers.opening import federation_opener, opener
+from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
+from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.web.app import Application
 from tests.api.client import Answer, Client
 
@@ -36,14 +37,16 @@ class Cloud(Client):
     """`ids`: of the seed's users, projects and roles by name."""
 
     def __init__(self, database: Database, folder: Path, settings: IdentitySettings):
+        vault = Vault.at(folder / "key")
         self.service = IdentityService(
             database,
             Policy([RULES]),
-            Vault.at(folder / "key"),
+            vault,
             settings,
             "https://cloud.test",
             opener(database.clock),
-            federation_opener(database.clock),
+            federation_opener(database.clock, SamlKeys(database, vault).pair),
+            saml_provider_opener(database.clock),
         )
         super().__init__([api(self.service)], {})
         self.application = Application(

@@ -204,3 +204,45 @@ def test_lists_of_trusts_are_for_those_concerned(cloud: Cloud) -> None:
     assert cloud.v3("GET", own, looker).status == 403
     assert cloud.v3("GET", "/OS-TRUST/trusts", stranger).status == 403
     assert len(cloud.ok("GET", "/OS-TRUST/trusts", cloud.root)["trusts"]) == 1
+
+
+# -- credentials of whatever kind
+
+
+def credential(cloud: Cloud, token: str, owner: str, **more: Any) -> dict[str, Any]:
+    document = {"user_id": cloud.ids[owner], "type": "cert", "blob": "x", **more}
+    found: dict[str, Any] = cloud.ok("POST", "/credentials", token, {"credential": document})["credential"]
+    return found
+
+
+def test_a_credential_changes_its_owner_only_to_one_whom_the_caller_may_give_some(cloud: Cloud) -> None:
+    owner = cloud.token("demo")
+    path = f"/credentials/{credential(cloud, owner, 'demo')['id']}"
+    away = {"credential": {"user_id": cloud.ids["stranger"], "type": "totp", "blob": "y"}}
+    assert cloud.v3("PATCH", path, owner, away).status == 403
+    assert cloud.v3("PATCH", path, cloud.root, {"credential": {"user_id": "x" * 32}}).status == 404
+    changed = cloud.ok("PATCH", path, cloud.root, away)["credential"]
+    assert (changed["user_id"], changed["type"], changed["blob"]) == (cloud.ids["stranger"], "totp", "y")
+    assert cloud.v3("GET", path, owner).status == 403
+    assert cloud.v3("PATCH", path, cloud.root, {"credential": {"type": "ec2"}}).status == 400
+
+
+def test_a_delegation_reaches_credentials_of_its_project_only(cloud: Cloud) -> None:
+    """A stolen one must not read the user's second factor."""
+    owner, here = cloud.token("demo"), cloud.ids["project:demo"]
+    ours, factor = (
+        credential(cloud, owner, "demo", project_id=here),
+        credential(cloud, owner, "demo", type="totp", blob="MFRGGZDFMZTWQ2LK"),
+    )
+    made = application_credential(cloud, owner, unrestricted=True)
+    robot = come_by(cloud, made).headers["X-Subject-Token"]
+    assert [one["id"] for one in cloud.ok("GET", "/credentials", robot)["credentials"]] == [ours["id"]]
+    assert cloud.ok("GET", f"/credentials?project_id={cloud.ids['project:other']}", robot)["credentials"] == []
+    path = f"/credentials/{factor['id']}"
+    assert cloud.v3("GET", path, robot).status == cloud.v3("DELETE", path, robot).status == 403
+    assert cloud.v3("PATCH", path, robot, {"credential": {"project_id": here}}).status == 403
+    body = {"credential": {"user_id": cloud.ids["demo"], "type": "totp", "blob": "MFRGGZDFMZTWQ2LK"}}
+    assert cloud.v3("POST", "/credentials", robot, body).status == 403
+    path = f"/credentials/{ours['id']}"
+    assert cloud.v3("PATCH", path, robot, {"credential": {"project_id": None}}).status == 403
+    assert cloud.v3("PATCH", path, robot, {"credential": {"blob": "z"}}).status == 200

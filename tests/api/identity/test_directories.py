@@ -386,7 +386,8 @@ def test_the_password_of_the_configuration_is_never_shown_and_sealed_at_rest(peo
 @pytest.mark.parametrize(
     ("config", "field"),
     [
-        ({"identity": {"driver": "nis"}}, "nis"),
+        ({"identity": {"driver": 5}}, "identity.driver"),
+        ({"identity": {"driver": None}}, "identity.driver"),
         ({"ldap": {"page_size": -1}}, "page_size"),
         ({"ldap": {"query_scope": "all"}}, "query_scope"),
         ({"ldap": {"use_tls": "perhaps"}}, "use_tls"),
@@ -396,6 +397,18 @@ def test_a_configuration_that_cannot_be_is_refused_with_its_name(people: People,
     answer = people.cloud.v3("PATCH", f"/domains/{people.id}/config", people.cloud.root, {"config": config})
     assert answer.status == 400 and field in answer.json["error"]["message"]
     assert people.sign_in("anna").status == 201
+
+
+def test_a_driver_that_nobody_knows_is_kept_and_lets_nobody_in(people: People) -> None:
+    people.configure({"identity": {"driver": "nis"}})
+    assert people.cloud.ok("GET", f"/domains/{people.id}/config", people.cloud.root)["config"]["identity"] == {
+        "driver": "nis"
+    }
+    answer = people.sign_in("anna")
+    assert answer.status == 503 and "sql, ldap, ad" in answer.json["error"]["message"]
+    path = f"/users?domain_id={people.id}"
+    assert people.cloud.v3("GET", path, people.cloud.root).status == 503
+    assert people.cloud.v3("GET", "/users", people.cloud.root).status == 200
 
 
 def test_a_domain_with_users_in_the_database_gets_no_directory(cloud: Cloud) -> None:

@@ -26,9 +26,16 @@ def test_the_tree_is_shown_as_ids_and_as_lists(cloud: Cloud, tree: list[dict[str
         found: dict[str, Any] = cloud.ok("GET", f"/projects/{project_id}?{query}", cloud.root)["project"]
         return found
 
-    assert shown(leaf, "parents_as_ids")["parents"] == {middle: {top: None}}
+    assert shown(leaf, "parents_as_ids")["parents"] == {middle: {top: {"default": None}}}
+    assert shown(top, "parents_as_ids")["parents"] == {"default": None}
+    assert shown("default", "parents_as_ids")["parents"] is None
     assert shown(top, "subtree_as_ids")["subtree"] == {middle: {leaf: None}}
     assert shown(leaf, "subtree_as_ids")["subtree"] is None
+    assert shown(leaf, "parents_as_list")["parents"] == shown(top, "subtree_as_list")["subtree"] == []
+    grant = f"users/{cloud.ids['root']}/roles/{cloud.ids['reader']}"
+    cloud.ok("PUT", f"/projects/{middle}/{grant}", cloud.root)
+    assert [one["project"]["id"] for one in shown(leaf, "parents_as_list")["parents"]] == [middle]
+    cloud.ok("PUT", f"/OS-INHERIT/domains/default/{grant}/inherited_to_projects", cloud.root)
     assert [one["project"]["id"] for one in shown(leaf, "parents_as_list")["parents"]] == [middle, top]
     assert {one["project"]["id"] for one in shown(top, "subtree_as_list")["subtree"]} == {middle, leaf}
     assert cloud.v3("GET", f"/projects/{top}?subtree_as_list&subtree_as_ids", cloud.root).status == 400
@@ -38,9 +45,28 @@ def test_only_a_leaf_is_deleted_and_nothing_is_disabled_above_what_is_enabled(
     cloud: Cloud, tree: list[dict[str, Any]]
 ) -> None:
     top, _, leaf = (one["id"] for one in tree)
-    assert cloud.v3("DELETE", f"/projects/{top}", cloud.root).status == 409
+    assert cloud.v3("DELETE", f"/projects/{top}", cloud.root).status == 403
     assert cloud.v3("PATCH", f"/projects/{top}", cloud.root, {"project": {"enabled": False}}).status == 403
     assert cloud.v3("DELETE", f"/projects/{leaf}", cloud.root).status == 204
+
+
+def test_nothing_is_made_below_what_is_disabled(cloud: Cloud, tree: list[dict[str, Any]]) -> None:
+    leaf = tree[2]["id"]
+    cloud.ok("PATCH", f"/projects/{leaf}", cloud.root, {"project": {"enabled": False}})
+    body = {"project": {"name": "lower", "parent_id": leaf}}
+    assert cloud.v3("POST", "/projects", cloud.root, body).status == 400
+
+
+@pytest.mark.parametrize("noun", ["domain", "project", "user", "group"])
+def test_a_name_is_kept_without_the_space_around_it_and_is_not_empty(cloud: Cloud, noun: str) -> None:
+    made = cloud.ok("POST", f"/{noun}s", cloud.root, {noun: {"name": "  two words\t"}})[noun]
+    assert made["name"] == "two words"
+    path = f"/{noun}s/{made['id']}"
+    assert cloud.ok("PATCH", path, cloud.root, {noun: {"name": " Zoë "}})[noun]["name"] == "Zoë"
+    for name in ("", "   "):
+        assert cloud.v3("POST", f"/{noun}s", cloud.root, {noun: {"name": name}}).status == 400
+        assert cloud.v3("PATCH", path, cloud.root, {noun: {"name": name}}).status == 400
+    assert cloud.v3("PATCH", path, cloud.root, {noun: {}}).status == 400
 
 
 def test_tags_are_set_added_removed_and_searched_by(cloud: Cloud) -> None:

@@ -68,6 +68,24 @@ def test_the_manager_of_a_domain_keeps_to_it(cloud: Cloud) -> None:
     assert cloud.v3("GET", "/services", manager).status == 403
 
 
+@pytest.mark.parametrize("noun", ["user", "group", "project"])
+def test_the_manager_of_a_domain_names_it(cloud: Cloud, noun: str) -> None:
+    """The policy is asked about what was sent; nothing is filled in before."""
+    domain, manager = cloud.domain_with("manager")
+    assert cloud.v3("POST", f"/{noun}s", manager, {noun: {"name": "new"}}).status == 403
+    made = cloud.ok("POST", f"/{noun}s", manager, {noun: {"name": "new", "domain_id": domain["id"]}})[noun]
+    assert made["domain_id"] == domain["id"]
+
+
+def test_who_may_not_create_does_not_learn_what_exists(cloud: Cloud) -> None:
+    """A parent that is there and one that is not are refused alike."""
+    manager, statuses = cloud.domain_with("manager")[1], set()
+    for parent in (cloud.ids["project:demo"], "x" * 32):
+        answer = cloud.v3("POST", "/projects", manager, {"project": {"name": "new", "parent_id": parent}})
+        statuses.add((answer.status, answer.json["error"]["message"]))
+    assert [status for status, _ in statuses] == [403]
+
+
 def test_a_reader_changes_nothing(cloud: Cloud) -> None:
     _, reader = cloud.domain_with("reader")
     for token in (reader, cloud.token("looker")):

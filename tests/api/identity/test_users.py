@@ -44,7 +44,7 @@ def test_a_locked_password_is_not_changed_by_its_user(cloud: Cloud) -> None:
 class TestPasswordsThatEnd:
     @pytest.fixture
     def settings(self) -> IdentitySettings:
-        return IdentitySettings(password_cost=4, password_life_days=1)
+        return IdentitySettings(password_cost=4, password_expires_days=1)
 
     def test_a_password_that_ended_can_only_be_changed(self, cloud: Cloud, clock: VirtualClock) -> None:
         user = cloud.user("new")

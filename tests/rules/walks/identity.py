@@ -6,6 +6,7 @@ from tests.cloud import PASSWORD
 from tests.rules.walk import Call, Walk
 from tests.rules.walks import identity_delegations as delegations
 from tests.rules.walks import identity_federation as federation
+from tests.rules.walks import identity_oauth as oauth
 
 SUBJECT = {"x-subject-token": "{demo_token}"}
 PASSWORDS = {"methods": ["password"], "password": {"user": {"id": "{demo_id}", "password": "{demo_password}"}}}
@@ -146,6 +147,21 @@ ENDPOINT_FILTER = [
     Call(f"DELETE {SEEN}/endpoints/{{endpoint_id}}", who="admin"),
 ]
 
+AT_POLICY = "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY"
+PLACES = ("endpoints/{endpoint_id}", "services/{service_id}/regions/{region_id}", "services/{service_id}")
+ENDPOINT_POLICY = [
+    *[Call(f"PUT {AT_POLICY}/{place}", who="admin") for place in PLACES],
+    *[Call(f"GET {AT_POLICY}/{place}", who="admin") for place in PLACES],
+    Call(f"GET {AT_POLICY}/endpoints", who="admin"),
+    Call("GET /v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", who="admin"),
+    *[Call(f"DELETE {AT_POLICY}/{place}", who="admin") for place in PLACES],
+]
+REMOVED = [
+    Call("GET /v3/auth/tokens/OS-PKI/revoked", who="", status=403),
+    Call("GET /v3/OS-SIMPLE-CERT/ca", who="", status=410),
+    Call("GET /v3/OS-SIMPLE-CERT/certificates", who="", status=410),
+]
+
 WALK = Walk(
     "identity",
     [
@@ -163,6 +179,7 @@ WALK = Walk(
         Call("GET /v3/auth/domains"),
         Call("GET /v3/auth/system"),
         Call("DELETE /v3/auth/tokens", headers={"x-subject-token": "{a_token}"}, who="admin"),
+        Call("GET /v3/OS-REVOKE/events", who="admin"),
         *DOMAIN,
         *PROJECT,
         *USER,
@@ -182,6 +199,8 @@ WALK = Walk(
         *PROJECT_TAGS,
         *DOMAIN_CONFIG,
         *ENDPOINT_FILTER,
+        *ENDPOINT_POLICY,
+        *REMOVED,
         *GRANTS,
         Call("GET /v3/role_assignments", who="admin"),
         Call(f"PUT {MEMBER}", who="admin"),
@@ -199,6 +218,7 @@ WALK = Walk(
         Call(f"DELETE {IMPLIED}", who="admin"),
         *delegations.CALLS,
         *federation.CALLS,
+        *oauth.CALLS,
         _deleted("credential", "credentials"),
         _deleted("consumer", "OS-OAUTH1/consumers"),
         _deleted("endpoint_group", "OS-EP-FILTER/endpoint_groups"),

@@ -19,6 +19,12 @@ AT = {
 }
 RULES = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "OIDC-preferred_username"}]}]
 OPTIONS = {"issuer": "https://walk.test/", "client_id": "walk", "client_secret": "a word of the walk"}
+BURST = {
+    "auth": {
+        "identity": {"methods": ["token"], "token": {"id": "{demo_token}"}},
+        "scope": {"service_provider": {"id": "walk"}},
+    }
+}
 CONFIG = {"config": {"driver": "oidc", "options": OPTIONS}}
 
 
@@ -63,6 +69,10 @@ CALLS = [
         )
         for method in ("GET", "POST")
     ),
+    # the cloud that is to be burst to is disabled
+    Call(f"POST {WEBSSO}/saml2", BURST, who="", status=403),
+    Call(f"POST {WEBSSO}/saml2/ecp", BURST, who="", status=403),
+    Call(f"GET {FEDERATION}/saml2/metadata", who=""),
     Call(f"DELETE {PROTOCOL}/config", at=AT, who="admin"),
     Call(f"DELETE {PROTOCOL}", at=AT, who="admin"),
     *(

@@ -117,10 +117,11 @@ def test_the_generation_grows_with_every_bump(tree: Database) -> None:
     assert principals.generation(tree.read()) == before + 1
 
 
-def test_a_revocation_is_kept_until_the_token_would_have_ended(tree: Database) -> None:
-    now = tree.clock.now()
+def test_what_changed_is_told_by_generation(tree: Database) -> None:
+    before = principals.generation(tree.read())
     with tree.begin(SYSTEM) as tx:
-        principals.revoke(tx, "audit", now, now)
-        principals.revoke(tx, "audit", now, now)
-    assert principals.is_revoked(tree.read(), ["other", "audit"])
-    assert not principals.is_revoked(tree.read(), ["other"])
+        principals.bump(tx, ("u", "v", "u"))
+        principals.bump(tx)
+        principals.bump(tx, ())
+    assert principals.changes(tree.read(), before) == (before + 3, {before + 1: {"u", "v"}, before + 3: {""}})
+    assert principals.changes(tree.read(), before + 3) == (before + 3, {})

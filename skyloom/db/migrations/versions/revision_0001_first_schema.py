@@ -110,6 +110,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("flavor_id", "project_id", name=op.f("pk_flavor_access")),
     )
     op.create_table(
+        "identity_change",
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("thing", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("generation", "thing", name=op.f("pk_identity_change")),
+    )
+    op.create_table(
         "identity_generation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
@@ -225,7 +231,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_project_domain_id_name")),
     )
     with op.batch_alter_table("project", schema=None) as batch_op:
-        batch_op.create_index("ix_project_parent_id", ["parent_id"], unique=False)
+        batch_op.create_index("ix_project_name", ["name", "id"], unique=False)
+        batch_op.create_index("ix_project_parent_id", ["parent_id", "name"], unique=False)
 
     op.create_table(
         "region",
@@ -245,11 +252,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_resource_provider_name")),
     )
     op.create_table(
-        "revoked_token",
-        sa.Column("audit_id", sa.String(length=32), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("audit_id", name=op.f("pk_revoked_token")),
+        "revocation_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("role_id", sa.String(length=64), nullable=True),
+        sa.Column("domain_id", sa.String(length=64), nullable=True),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("trust_id", sa.String(length=64), nullable=True),
+        sa.Column("consumer_id", sa.String(length=64), nullable=True),
+        sa.Column("access_token_id", sa.String(length=64), nullable=True),
+        sa.Column("audit_id", sa.String(length=32), nullable=True),
+        sa.Column("audit_chain_id", sa.String(length=32), nullable=True),
+        sa.Column("issued_before", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_revocation_event")),
     )
+    with op.batch_alter_table("revocation_event", schema=None) as batch_op:
+        batch_op.create_index("ix_revocation_event_audit_chain_id", ["audit_chain_id"], unique=False)
+        batch_op.create_index("ix_revocation_event_audit_id", ["audit_id"], unique=False)
+        batch_op.create_index("ix_revocation_event_revoked_at", ["revoked_at"], unique=False)
+
     op.create_table(
         "role",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -260,6 +282,14 @@ def upgrade() -> None:
         sa.Column("extra", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_role_domain_id_name")),
+    )
+    op.create_table(
+        "saml_key",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
+        sa.Column("certificate", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saml_key")),
     )
     op.create_table(
         "security_group",
@@ -475,7 +505,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("assignment", schema=None) as batch_op:
         batch_op.create_index("ix_assignment_role_id", ["role_id"], unique=False)
-        batch_op.create_index("ix_assignment_target", ["target_kind", "target_id"], unique=False)
+        batch_op.create_index("ix_assignment_target", ["target_id", "target_kind"], unique=False)
 
     op.create_table(
         "domain_option",
@@ -518,6 +548,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_group")),
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_group_domain_id_name")),
     )
+    with op.batch_alter_table("group", schema=None) as batch_op:
+        batch_op.create_index("ix_group_name", ["name", "id"], unique=False)
+
     op.create_table(
         "id_mapping",
         sa.Column("public_id", sa.String(length=64), nullable=False),
@@ -643,6 +676,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("network_segment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_network_segment_network_id"), ["network_id"], unique=False)
+
+    op.create_table(
+        "oauth_nonce",
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("nonce", sa.String(length=255), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"], ["consumer.id"], name=op.f("fk_oauth_nonce_consumer_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("consumer_id", "token", "nonce", "signed_at", name=op.f("pk_oauth_nonce")),
+    )
+    with op.batch_alter_table("oauth_nonce", schema=None) as batch_op:
+        batch_op.create_index("ix_oauth_nonce_signed_at", ["signed_at"], unique=False)
 
     op.create_table(
         "port",
@@ -805,7 +852,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
     )
     with op.batch_alter_table("user", schema=None) as batch_op:
-        batch_op.create_index("ix_user_domain_id", ["domain_id"], unique=False)
+        batch_op.create_index("ix_user_domain_id", ["domain_id", "name", "id"], unique=False)
+        batch_op.create_index("ix_user_name", ["name", "id"], unique=False)
         batch_op.create_index(
             "ux_user_domain_id_name",
             ["domain_id", "name"],
@@ -827,6 +875,30 @@ def upgrade() -> None:
             "user_id", "service", "method", "path", name=op.f("uq_access_rule_user_id_service_method_path")
         ),
     )
+    op.create_table(
+        "access_token",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("authorizing_user_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("role_ids", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["authorizing_user_id"], ["user.id"], name=op.f("fk_access_token_authorizing_user_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"], ["consumer.id"], name=op.f("fk_access_token_consumer_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_access_token_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_token")),
+    )
+    with op.batch_alter_table("access_token", schema=None) as batch_op:
+        batch_op.create_index("ix_access_token_authorizing_user_id", ["authorizing_user_id"], unique=False)
+        batch_op.create_index("ix_access_token_consumer_id", ["consumer_id"], unique=False)
+
     op.create_table(
         "application_credential",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -931,6 +1003,32 @@ def upgrade() -> None:
         batch_op.create_index("ix_membership_group_id", ["group_id"], unique=False)
 
     op.create_table(
+        "policy_association",
+        sa.Column("place", sa.String(length=400), nullable=False),
+        sa.Column("policy_id", sa.String(length=64), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=64), nullable=True),
+        sa.Column("service_id", sa.String(length=64), nullable=True),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["endpoint.id"], name=op.f("fk_policy_association_endpoint_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["policy_id"], ["policy.id"], name=op.f("fk_policy_association_policy_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["region_id"], ["region.id"], name=op.f("fk_policy_association_region_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["service_id"], ["service.id"], name=op.f("fk_policy_association_service_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_policy_association")),
+    )
+    with op.batch_alter_table("policy_association", schema=None) as batch_op:
+        batch_op.create_index("ix_policy_association_endpoint_id", ["endpoint_id"], unique=False)
+        batch_op.create_index("ix_policy_association_policy_id", ["policy_id"], unique=False)
+        batch_op.create_index("ix_policy_association_service_id", ["service_id"], unique=False)
+
+    op.create_table(
         "port_security_group",
         sa.Column("port_id", sa.String(length=36), nullable=False),
         sa.Column("security_group_id", sa.String(length=36), nullable=False),
@@ -975,6 +1073,30 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("remote_id", schema=None) as batch_op:
         batch_op.create_index("ix_remote_id_idp_id", ["idp_id"], unique=False)
+
+    op.create_table(
+        "request_token",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_verifier", sa.LargeBinary(), nullable=True),
+        sa.Column("authorizing_user_id", sa.String(length=64), nullable=True),
+        sa.Column("role_ids", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["authorizing_user_id"], ["user.id"], name=op.f("fk_request_token_authorizing_user_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"], ["consumer.id"], name=op.f("fk_request_token_consumer_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_request_token_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_request_token")),
+    )
+    with op.batch_alter_table("request_token", schema=None) as batch_op:
+        batch_op.create_index("ix_request_token_consumer_id", ["consumer_id"], unique=False)
 
     op.create_table(
         "router",

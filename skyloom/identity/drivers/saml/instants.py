@@ -1,0 +1,18 @@
+"""Points in time as SAML writes them."""
+
+from datetime import UTC, datetime
+
+from skyloom.identity.drivers.saml.documents import Refused
+
+
+def instant(text: str) -> datetime:
+    """xs:dateTime, which SAML wants in UTC; raises Refused."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise Refused(f"{text!r} is no point in time") from error
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def shown(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,91 @@
+"""What was cached of identity data, and whether it is still true.
+
+Every change begins a generation and names the things that it changes, in its own transaction. A process that sees a
+newer generation reads what has changed since the one it knows, so a change makes only that stale in all processes
+which depends on one of its things. A change that names nothing makes everything stale: to name things is a promise
+that nothing else is affected, so it stands here, in one place, for each action.
+"""
+
+import threading
+from collections.abc import Collection
+
+from skyloom.db import Database
+from skyloom.identity.store.principals import Principals
+
+CATALOG = "catalog"
+OF_NOTHING = frozenset(
+    f"identity:{action}"
+    for action in (
+        *("create_user", "create_group", "create_project", "create_domain", "create_role", "create_domain_role"),
+        *("create_credential", "update_credential", "delete_credential"),
+        *("ec2_create_credential", "ec2_delete_credential"),
+        *("create_application_credential", "create_trust", "create_policy", "update_policy", "delete_policy"),
+        *("create_region", "update_region", "delete_region", "create_consumer"),
+        *("create_project_tag", "update_project_tags", "delete_project_tag", "delete_project_tags"),
+        *("create_registered_limits", "update_registered_limit", "delete_registered_limit"),
+        *("create_limits", "update_limit", "delete_limit"),
+    )
+)
+"""What no token and no catalog shows: things that are new, and things that tokens do not depend on."""
+OF_ITSELF = frozenset(
+    f"identity:{action}"
+    for action in (
+        *("update_user", "delete_user", "update_project", "delete_project", "update_domain", "revoke_token"),
+        *("delete_application_credential", "delete_trust"),
+    )
+)
+"""What depends on the thing that the action names: tokens of a user, tokens on a project, tokens in a domain."""
+OF_CATALOG = frozenset(
+    f"identity:{verb}_{noun}" for verb in ("create", "update", "delete") for noun in ("service", "endpoint")
+)
+REMEMBERED = 10_000
+"""Things; when more have changed, everything counts as changed."""
+
+
+def things_of(action: str, noun_id: str) -> Collection[str] | None:
+    """What an action changes of all that is cached; None: it may be anything."""
+    if action in OF_NOTHING:
+        return ()
+    if action in OF_ITSELF:
+        return (noun_id,)
+    return (CATALOG,) if action in OF_CATALOG else None
+
+
+class Freshness:
+    def __init__(self, db: Database, principals: Principals):
+        self.db = db
+        self.principals = principals
+        self._lock = threading.Lock()
+        self._seen = -1
+        self._everything = -1
+        self._changed: dict[str, int] = {}
+
+    def generation(self) -> int:
+        """The generation now, with its changes known: every request asks, and it is one small read."""
+        found = self.principals.generation(self.db.read())
+        if found > self._seen:
+            self._learn()
+        return found
+
+    def is_fresh(self, since: int, things: Collection[str]) -> bool:
+        """Whether none of the things has changed since that generation."""
+        if since >= self._seen:
+            return True
+        if since < self._everything:
+            return False
+        changed = self._changed
+        return all(changed.get(thing, -1) <= since for thing in things)
+
+    def _learn(self) -> None:
+        with self._lock:
+            seen = self._seen
+            now, found = self.principals.changes(self.db.read(), seen)
+            changed = dict(self._changed)
+            for generation in sorted(found):
+                changed.update(dict.fromkeys(found[generation], generation))
+            missing = [number for number in range(max(seen + 1, now - REMEMBERED), now + 1) if number not in found]
+            if len(changed) > REMEMBERED:
+                missing, changed = [now], {}
+            self._changed = changed
+            self._everything = max([self._everything, *missing])
+            self._seen = max(seen, now)

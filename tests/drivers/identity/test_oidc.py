@@ -17,7 +17,6 @@ from skyloom.clock import VirtualClock
 from skyloom.identity.drivers.federation_contract import Arrival, Challenge, OidcOptions, Proven
 from skyloom.identity.drivers.oidc import OidcDriver, web
 from skyloom.identity.drivers.oidc.web import Refused, Web
-from skyloom.identity.drivers.opening import federation_opener
 from skyloom.identity.errors import AssertionInvalid, IdentityProviderAway
 from tests.parts.odd_provider import OddProvider, Said
 
@@ -71,9 +70,7 @@ def driver(provider: OddProvider, clock: VirtualClock) -> OidcDriver:
 
 def opened(provider: OddProvider, clock: VirtualClock, **more: Any) -> OidcDriver:
     options = {"issuer": provider.url, "client_id": "skyloom", "client_secret": SECRET, **more}
-    found = federation_opener(clock)(msgspec.convert(options, OidcOptions), VAULT)
-    assert isinstance(found, OidcDriver)
-    return found
+    return OidcDriver(msgspec.convert(options, OidcOptions), VAULT, clock)
 
 
 def signed(provider: OddProvider, clock: VirtualClock, key: str = "k1", **changed: Any) -> str:

@@ -31,7 +31,7 @@ READ = (
     "federation protocol show --identity-provider acme openid -f json",
     "service provider list -f json",
 )
-PAGE = SOURCE / "docs" / "federation.md"
+PAGE = SOURCE / "docs" / "federation-oidc.md"
 
 
 class Federated:
@@ -48,7 +48,7 @@ class Federated:
         )
 
     def _follow_the_page(self) -> None:
-        """The commands of docs/federation.md, with this provider in place of the page's."""
+        """The commands of docs/federation-oidc.md, with this provider in place of the page's."""
         found = re.search(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL)
         assert found
         commands = found[1].replace("https://idp.example.org", self.provider.issuer)
@@ -83,7 +83,9 @@ class Federated:
 
 @pytest.fixture(scope="module")
 def federated(clouds: Callable[..., WholeCloud], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federated]:
-    cloud = clouds("federated", "--hypervisor", "simulated", "--network", "simulated", "--trusted-dashboard", DASHBOARD)
+    settings = tmp_path_factory.mktemp("federated") / "skyloom.toml"
+    settings.write_text(f'[identity]\ntrusted_dashboards = ["{DASHBOARD}"]\n')
+    cloud = clouds("federated", "--hypervisor", "simulated", "--network", "simulated", "--config", str(settings))
     cloud.up()
     provider = OidcProvider(f"https://127.0.0.1:{cloud.port}/identity{WEBSSO}")
     yield Federated(cloud, provider, tmp_path_factory.mktemp("federation"))

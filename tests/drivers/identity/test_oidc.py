@@ -21,6 +21,7 @@ from skyloom.identity.errors import AssertionInvalid, IdentityProviderAway
 from tests.parts.odd_provider import OddProvider, Said
 
 URL = "https://cloud.test/identity/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/openid/websso"
+CLIENT_URL = "https://cloud.test/identity/v3/OS-FEDERATION/identity_providers/acme/protocols/openid/auth"
 VAULT = Vault(Fernet.generate_key())
 SECRET = "skyloom's: a + b % c"
 DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
@@ -80,12 +81,12 @@ def signed(provider: OddProvider, clock: VirtualClock, key: str = "k1", **change
 
 
 def bearer(token: str) -> Arrival:
-    return Arrival("acme", "openid", "POST", URL, headers={"authorization": f"Bearer {token}"})
+    return Arrival("acme", "openid", "POST", URL, CLIENT_URL, headers={"authorization": f"Bearer {token}"})
 
 
 def begun(driver: OidcDriver, origin: str = "https://dashboard.test") -> tuple[dict[str, str], str]:
     """What the provider is asked, and the browser's cookie."""
-    found = driver.answer(Arrival("acme", "openid", "GET", URL, origin=origin, is_browser=True))
+    found = driver.answer(Arrival("acme", "openid", "GET", URL, CLIENT_URL, origin=origin, is_browser=True))
     assert isinstance(found, Challenge) and found.status == 302
     headers = dict(found.headers)
     asked = {name: values[0] for name, values in parse_qs(urlsplit(headers["Location"]).query).items()}
@@ -95,7 +96,7 @@ def begun(driver: OidcDriver, origin: str = "https://dashboard.test") -> tuple[d
 def back(driver: OidcDriver, state: str, cookie: str, idp_id: str = "acme", **query: str) -> Proven:
     asked = {"state": [state], "code": ["a-code"], **{name: [value] for name, value in query.items()}}
     found = driver.answer(
-        Arrival(idp_id, "openid", "GET", URL, query=asked, headers={"cookie": cookie}, is_browser=True)
+        Arrival(idp_id, "openid", "GET", URL, CLIENT_URL, asked, headers={"cookie": cookie}, is_browser=True)
     )
     assert isinstance(found, Proven)
     return found

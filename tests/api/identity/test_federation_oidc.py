@@ -216,7 +216,7 @@ def test_a_way_that_came_otherwise_is_refused(acme: Cloud, provider: OidcProvide
     asked = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
     for change in (
         {"state": "nonsense"},
-        {"state": acme.service.sessions.vault.seal(b'{"type":"other"}').decode()},
+        {"state": acme.service.protocols.vault.seal(b'{"type":"other"}').decode()},
         {"iss": "https://another.test"},
         {"code": "nonsense"},
         {"error": "access_denied"},

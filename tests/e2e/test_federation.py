@@ -1,7 +1,10 @@
 """A real OpenID provider in front of a whole cloud: OpenStack's own plugins, its command, and a browser over TLS."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
@@ -13,21 +16,13 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 
-from tests.parts.oidc import AUDIENCE, OidcProvider, Person, secret_of
-from tests.parts.whole_cloud import WholeCloud
+from tests.parts.oidc import OidcProvider, Person, secret_of
+from tests.parts.whole_cloud import SOURCE, WholeCloud
 
 pytestmark = pytest.mark.needs("node")
 DASHBOARD = "https://dashboard.test/auth/websso/"
 WEBSSO = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/openid/websso"
 LIMIT_S = 60
-SETUP = (
-    "group create crew --domain default",
-    "role add --group crew --group-domain default --project demo --project-domain default member",
-    "identity provider create acme --remote-id {issuer}",
-    "mapping create acme --rules {rules}",
-    "federation protocol create openid --identity-provider acme --mapping acme",
-    "service provider create far --auth-url https://far.test/v3 --service-provider-url https://far.test/sp",
-)
 READ = (
     "identity provider list -f json",
     "identity provider show acme -f json",
@@ -36,10 +31,7 @@ READ = (
     "federation protocol show --identity-provider acme openid -f json",
     "service provider list -f json",
 )
-RULES = [
-    {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "OIDC-preferred_username"}]},
-    {"local": [{"groups": "{0}", "domain": {"name": "Default"}}], "remote": [{"type": "OIDC-groups"}]},
-]
+PAGE = SOURCE / "docs" / "federation-oidc.md"
 
 
 class Federated:
@@ -50,29 +42,40 @@ class Federated:
         self.auth_url = f"https://127.0.0.1:{cloud.port}/identity/v3"
         config = OpenStackConfig(config_files=[str(cloud.home.clouds_yaml)], load_envvars=False)
         self.cacert: str = config.get_one("skyloom").config["cacert"]
-        rules = folder / "rules.json"
-        rules.write_text(json.dumps(RULES))
-        self.run(*(line.format(issuer=provider.issuer, rules=rules) for line in SETUP))
-        self._configure()
+        self._follow_the_page()
+        self.run(
+            "service provider create far --auth-url https://far.test/v3 --service-provider-url https://far.test/sp"
+        )
+
+    def _follow_the_page(self) -> None:
+        """The commands of docs/federation-oidc.md, with this provider in place of the page's."""
+        found = re.search(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        assert found
+        commands = found[1].replace("https://idp.example.org", self.provider.issuer)
+        commands = commands.replace("the client's secret\"", f'{secret_of("skyloom")}"')
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=self.folder,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("OS_")},
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "OS_CLIENT_CONFIG_FILE": str(self.cloud.home.clouds_yaml),
+                "OS_CLOUD": "skyloom-admin",
+                "CACERT": self.cacert,
+                "IDENTITY": self.auth_url.removesuffix("/v3"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def run(self, *lines: str) -> str:
         done = self.cloud.openstack(cloud="skyloom-admin", lines=lines)
         # at the end of its input the client ends with 1, whatever happened before; errors stand in what it wrote
         assert not done.stderr, done.stdout + done.stderr
         return done.stdout
-
-    def _configure(self) -> None:
-        """The one call that no client of OpenStack has."""
-        options = {
-            "issuer": self.provider.issuer,
-            "client_id": "skyloom",
-            "client_secret": secret_of("skyloom"),
-            "audiences": [AUDIENCE],
-        }
-        path = "/OS-FEDERATION/identity_providers/acme/protocols/openid/config"
-        admin = self.cloud.connect("skyloom-admin")
-        answer = admin.identity.put(path, json={"config": {"driver": "oidc", "options": options}})
-        assert answer.status_code == 200, answer.text
 
     def session(self, plugin: Any) -> Session:
         return Session(plugin, verify=self.cacert)

@@ -3,6 +3,8 @@
 A browser that has signed in gets a page that posts the token to the dashboard it came from, as Keystone's does.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import parse_qs, quote, urlencode
@@ -21,9 +23,15 @@ AUTH = f"{PROTOCOL}/auth"
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 1 << 20
 MOST_FIELDS = 100
+SEND = 'document.forms["sso"].submit();'
+SEND_HASH = base64.b64encode(hashlib.sha256(SEND.encode()).digest()).decode()
 SAFE = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        f"default-src 'none'; script-src 'sha256-{SEND_HASH}'; base-uri 'none'; frame-ancestors 'none'",
+    ),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -37,7 +45,7 @@ BACK_TO_DASHBOARD = """<!DOCTYPE html>
 <input type="hidden" name="token" id="token" value="{token}">
 <noscript><input type="submit" value="Go on"></noscript>
 </form>
-<script>document.forms["sso"].submit();</script>
+<script>{send}</script>
 </body>
 </html>
 """
@@ -80,7 +88,7 @@ def websso_of(ctx: Ctx, identity_provider_id: str, protocol_id: str) -> Reply:
     found = ctx.service.federation.answer(ctx.caller, arrival)
     if isinstance(found, Challenge):
         return Reply(found.status, [*found.headers, ("Cache-Control", "no-store")], found.body)
-    page = BACK_TO_DASHBOARD.format(origin=escape(found.origin or ""), token=escape(found.granted.text))
+    page = BACK_TO_DASHBOARD.format(send=SEND, origin=escape(found.origin or ""), token=escape(found.granted.text))
     return Reply(200, [*SAFE, *found.headers], page.encode())
 
 

@@ -5,11 +5,12 @@ import binascii
 
 import msgspec
 
+from skyloom.errors import SkyloomError
 from skyloom.identity.api.oauth1 import FORM, form
 from skyloom.identity.api.views import Ctx
 from skyloom.identity.errors import OAuth2Error
 from skyloom.identity.tokens import microseconds
-from skyloom.web.http import Reply
+from skyloom.web.http import Reply, Request
 from skyloom.web.routes import PUBLIC, Route
 
 PATH = "/v3/OS-OAUTH2/token"

@@ -236,7 +236,7 @@ class AuthService:
         if identity.password is None:
             raise AuthenticationFailed()
         ref = identity.password.user
-        user = self.log_in.by_password(self._user(ref), _called(ref), ref.password or "")
+        user = self.log_in.by_password(self.find_user(ref), _called(ref), ref.password or "")
         proven.settle(user, "password")
 
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
@@ -275,7 +275,7 @@ class AuthService:
         if identity.totp is None:
             raise AuthenticationFailed()
         ref = identity.totp.user
-        user = self._user(ref)
+        user = self.find_user(ref)
         codes = self.passcodes.fitting(user, ref.passcode)
         if not self.log_in.lockout.admits("totp", user, _called(ref), bool(codes), bool(codes)):
             raise AuthenticationFailed()
@@ -290,7 +290,7 @@ class AuthService:
         if method.id is not None:
             credential = self.delegations.credential(sql, method.id)
         elif method.user is not None and method.name is not None:
-            owner = self._user(method.user)
+            owner = self.find_user(method.user)
             credential = self.delegations.credential_named(sql, owner.id, method.name) if owner else None
         if not self.passwords.verify(method.secret, credential.secret_hash if credential else None):
             raise AuthenticationFailed()
@@ -311,7 +311,8 @@ class AuthService:
         proven.access_token = access_token
         proven.end(access_token.expires_at)
 
-    def _user(self, ref: UserRef | TotpUser) -> User | None:
+    def find_user(self, ref: UserRef | TotpUser) -> User | None:
+        """Whom a sign-in names, as a directory says now where the user is in one."""
         sql = self.db.read()
         if ref.id is not None:
             self.directories.look(ref.id, 0)

@@ -38,6 +38,7 @@ from skyloom.identity.errors import (
 )
 from skyloom.identity.model import Grant, Record
 from skyloom.identity.service.auth import AuthService
+from skyloom.identity.service.auth_request import DomainRef, UserRef
 from skyloom.identity.service.federation_protocols import Protocols
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted
@@ -205,12 +206,10 @@ class Federation:
 
     def _local_user(self, user: mapping.User, provider: Record) -> str:
         """Of somebody who is here already."""
-        sql = self.db.read()
-        if user.id is not None:
-            found = self.principals.user(sql, user.id)
-        else:
-            domain_id = self._domain(sql, user.domain, provider)
-            found = self.principals.user_named(sql, user.name or "", domain_id, None)
+        if user.id is None and user.name is None:
+            raise NotMapped("it names no local user")
+        domain = DomainRef(self._domain(self.db.read(), user.domain, provider))
+        found = self.auth.find_user(UserRef(user.id, user.name, domain))
         if found is None:
             raise NotMapped("there is no local user of that id or name")
         return found.id
@@ -251,10 +250,11 @@ class Federation:
     def _groups(self, sql: Sql, mapped: mapping.Mapped, provider: Record) -> Sequence[str]:
         there = self.store.groups_there(sql, mapped.group_ids)
         found = [group_id for group_id in mapped.group_ids if group_id in there]
+        names: dict[mapping.Domain | None, list[str]] = {}
         for group in mapped.groups:
-            group_id = self.store.group_named(sql, self._domain(sql, group.domain, provider), group.name or "")
-            if group_id is not None:
-                found.append(group_id)
+            names.setdefault(group.domain, []).append(group.name or "")
+        for domain, named in names.items():
+            found += self.store.groups_named(sql, self._domain(sql, domain, provider), named)
         missing = len(mapped.group_ids) + len(mapped.groups) - len(found)
         if missing:
             log.warning("%s groups that %s gives are not here, and are left out", missing, provider["id"])
@@ -264,13 +264,11 @@ class Federation:
         if len(project.name) > MOST_PROJECT_CHARACTERS or "\0" in project.name:
             raise NotMapped(f"a project's name has more than {MOST_PROJECT_CHARACTERS} characters, or a NUL byte")
         domain_id = self._domain(sql, project.domain, provider)
-        role_ids = set()
-        for role in project.roles:
-            role_id = self.store.role_named(sql, role.name, domain_id)
-            if role_id is None:
-                raise NotMapped(f"there is no role {role.name} that can be assigned in domain {domain_id}")
-            role_ids.add(role_id)
-        return _Placed(domain_id, project.name, frozenset(role_ids))
+        names = {role.name for role in project.roles}
+        role_ids = self.store.roles_named(sql, list(names), domain_id)
+        if missing := names - role_ids.keys():
+            raise NotMapped(f"there is no role {min(missing)} that can be assigned in domain {domain_id}")
+        return _Placed(domain_id, project.name, frozenset(role_ids.values()))
 
     def _groups_end(self, provider: Record) -> datetime:
         minutes = provider["authorization_ttl"]
@@ -290,7 +288,7 @@ class Federation:
             known_id = self.store.user_of(tx, link)
             if known_id is None or self._differs(tx, known_id, person):
                 # what others have cached of the user is stale; and one change of identity data comes after the other
-                self.principals.bump(tx, () if known_id is None else (known_id,))
+                self.principals.bump(tx, (known_id or user_id,))
                 known_id = self._put_user(tx, known_id, person)
                 self._put_projects(tx, known_id, person)
             user_id = known_id
@@ -333,6 +331,11 @@ class Federation:
             self.store.rename(tx, user_id, person.name, extra)
             return user_id
         user_id = federated_id(person.link)
+        if self.principals.user(tx, user_id) is not None:
+            # an administrator has taken the link away, and the same person comes again
+            self.store.set_links(tx, user_id, [*self.store.links(tx, [user_id]).get(user_id, ()), person.link])
+            self.store.rename(tx, user_id, person.name, extra)
+            return user_id
         row = {"id": user_id, "domain_id": person.domain_id, "name": person.name, "extra": extra}
         self.store.add_user(tx, row, person.link)
         return user_id

@@ -71,11 +71,13 @@ SERVICE_PROVIDERS = (
     .where(service_provider.c.enabled.is_(True))
     .order_by(service_provider.c.id)
 )
-GROUP_NAMED = select(group.c.id).where(group.c.domain_id == bindparam("domain"), group.c.name == bindparam("name"))
-ROLE_NAMED = (
-    select(role.c.id)
-    .where(role.c.name == bindparam("name"), role.c.domain_id.in_(["", bindparam("domain")]))
-    .order_by(role.c.domain_id)
+GROUPS_NAMED = select(group.c.id, group.c.name).where(
+    group.c.domain_id == bindparam("domain"), group.c.name.in_(bindparam("names", expanding=True))
+)
+ROLES_NAMED = (
+    select(role.c.id, role.c.name)
+    .where(role.c.name.in_(bindparam("names", expanding=True)), role.c.domain_id.in_(["", bindparam("domain")]))
+    .order_by(role.c.domain_id.desc())
 )
 EXTRA = select(user.c.extra).where(user.c.id == bindparam("user"))
 GROUPS_THERE = select(group.c.id).where(group.c.id.in_(bindparam("ids", expanding=True)))
@@ -231,12 +233,14 @@ class FederationStore:
 
     # -- groups that a provider gave
 
-    def group_named(self, sql: Sql, domain_id: str, name: str) -> str | None:
-        return sql.execute(GROUP_NAMED, {"domain": domain_id, "name": name}).scalar_one_or_none()
+    def groups_named(self, sql: Sql, domain_id: str, names: Sequence[str]) -> list[str]:
+        """Ids of those that are there, in the order of the names."""
+        found = {row.name: row.id for row in sql.execute(GROUPS_NAMED, {"domain": domain_id, "names": names})}
+        return [found[name] for name in names if name in found]
 
-    def role_named(self, sql: Sql, name: str, domain_id: str) -> str | None:
-        """A role of all domains, or else the domain's own."""
-        return sql.execute(ROLE_NAMED, {"name": name, "domain": domain_id}).scalars().first()
+    def roles_named(self, sql: Sql, names: Sequence[str], domain_id: str) -> dict[str, str]:
+        """Ids by name: of the roles of all domains, or else of the domain's own."""
+        return {row.name: row.id for row in sql.execute(ROLES_NAMED, {"names": names, "domain": domain_id})}
 
     def groups_there(self, sql: Sql, group_ids: Sequence[str]) -> set[str]:
         return set(sql.execute(GROUPS_THERE, {"ids": list(group_ids)}).scalars())

@@ -129,3 +129,11 @@ def cloud(tmp_path: Path, clock: VirtualClock, settings: IdentitySettings) -> It
     metadata.create_all(database.engine)
     yield Cloud(database, tmp_path, settings)
     database.close()
+
+
+@pytest.fixture
+def federated(cloud: Cloud) -> Any:
+    # it is made of this file's cloud
+    from tests.api.identity.federated import Federated
+
+    return Federated(cloud)

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -172,10 +173,12 @@ def test_a_dashboard_that_is_not_trusted_gets_nothing(acme: Cloud, path: str) ->
     assert begin(acme, OF_PROVIDER, "HTTPS://DASHBOARD.TEST/auth/websso/").status == 302
 
 
-def test_a_dashboard_that_is_trusted_no_more_gets_no_token(acme: Cloud, provider: OidcProvider) -> None:
+def test_a_dashboard_that_is_trusted_no_more_gets_no_token(acme: Cloud, provider: OidcProvider, tmp_path: Path) -> None:
+    """The same cloud, started anew with other settings while the browser was away."""
     back, cookie = way(acme, provider)
-    acme.service.federation.settings = IdentitySettings(password_cost=4)
-    assert end(acme, back, cookie).status == 401
+    answer = end(Cloud(acme.database, tmp_path, IdentitySettings(password_cost=4)), back, cookie)
+    assert answer.status == 401
+    assert b"not a trusted dashboard" in answer.body
 
 
 def test_a_way_ends_once(acme: Cloud, provider: OidcProvider) -> None:
@@ -213,7 +216,7 @@ def test_a_way_that_came_otherwise_is_refused(acme: Cloud, provider: OidcProvide
     asked = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
     for change in (
         {"state": "nonsense"},
-        {"state": acme.service.sessions.vault.seal(b'{"type":"other"}').decode()},
+        {"state": acme.service.protocols.vault.seal(b'{"type":"other"}').decode()},
         {"iss": "https://another.test"},
         {"code": "nonsense"},
         {"error": "access_denied"},

@@ -13,10 +13,6 @@ import msgspec
 from skyloom.identity.drivers.federation_contract import may_be_asked
 from skyloom.identity.errors import IdentityProviderAway
 
-SILENCE_S = 5.0
-"""The longest wait for any one thing: a connection, the next bytes."""
-LIMIT_S = 15.0
-"""The longest that a whole question takes."""
 MOST_BYTES = 1 << 20
 BLOCK_BYTES = 65_536
 
@@ -30,10 +26,13 @@ class Refused(Exception):
 
 
 class Web:
-    """`ca_file`: the authorities that are believed; None: the system's."""
+    """`ca_file`: the authorities that are believed; None: the system's. `silence_s`: the longest wait for any one thing
+    (a connection, the next bytes); `limit_s`: the longest that a whole question takes."""
 
-    def __init__(self, ca_file: str | None):
+    def __init__(self, ca_file: str | None, silence_s: float = 5.0, limit_s: float = 15.0):
         self.ca_file = ca_file
+        self.silence_s = silence_s
+        self.limit_s = limit_s
         self._tls: ssl.SSLContext | None = None
 
     def get(self, url: str, bearer: str | None = None) -> dict[str, Any]:
@@ -53,7 +52,7 @@ class Web:
     def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> dict[str, Any]:
         if not may_be_asked(url):
             raise IdentityProviderAway("The identity provider names an address that is no HTTPS one; it is not asked.")
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + self.limit_s
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
@@ -75,10 +74,10 @@ class Web:
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=SILENCE_S)
+            return http.client.HTTPConnection(host, port, timeout=self.silence_s)
         if self._tls is None:
             self._tls = ssl.create_default_context(cafile=self.ca_file)
-        return http.client.HTTPSConnection(host, port, timeout=SILENCE_S, context=self._tls)
+        return http.client.HTTPSConnection(host, port, timeout=self.silence_s, context=self._tls)
 
 
 def _content(response: http.client.HTTPResponse, deadline: float) -> bytes:
@@ -88,5 +87,5 @@ def _content(response: http.client.HTTPResponse, deadline: float) -> bytes:
         if len(content) > MOST_BYTES:
             raise ValueError(f"more than {MOST_BYTES} bytes")
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not whole after {LIMIT_S} s")
+            raise TimeoutError("not whole in time")
     return content

@@ -129,6 +129,11 @@ class Home:
         return self.folder / "ready.json"
 
     @property
+    def policy_state(self) -> Path:
+        """What is in force of the operator's policy files; not there without any."""
+        return self.folder / "policy.json"
+
+    @property
     def clouds_yaml(self) -> Path:
         return self.folder / "clouds.yaml"
 

@@ -8,8 +8,9 @@ class Caller:
     """Ids are those of the identity API. `roles` are names, lower case, implied roles included.
 
     Exactly one of `project_id`, `domain_id`, `system` is set for a scoped token; none for an unscoped one. `is_bound`:
-    came by a restricted application credential, a trust or an OAuth 1 access token, so it may make no further
-    credentials. `trust_id`, `application_credential_id` and `access_token_id` name the delegation by which it came.
+    came by a restricted application credential, a trust, an OAuth 1 access token or an EC2 key pair, so it may make no
+    further credentials. `trust_id`, `application_credential_id` and `access_token_id` name the delegation by which it
+    came; `by_key_pair`: it signed a request with an EC2 key.
     """
 
     user_id: str
@@ -28,6 +29,7 @@ class Caller:
     is_bound: bool = False
     trust_id: str | None = None
     application_credential_id: str | None = None
+    by_key_pair: bool = False
     access_token_id: str | None = None
 
     def of_request(self, request_id: str, global_request_id: str | None) -> "Caller":
@@ -35,8 +37,8 @@ class Caller:
 
     @property
     def is_delegated(self) -> bool:
-        """Came by what a user has handed on: to a program, to another user, to a consumer."""
-        return bool(self.trust_id or self.application_credential_id or self.access_token_id)
+        """Came by what a user has handed on: to a program, to another user, to a consumer, to who holds a key."""
+        return bool(self.trust_id or self.application_credential_id or self.access_token_id or self.by_key_pair)
 
     @property
     def is_admin(self) -> bool:

@@ -1,10 +1,7 @@
-"""The rule language of oslo.policy, compiled once into plain functions.
+"""Policy rules compiled once into plain functions.
 
-Grammar (oslo.policy administrator guide, "Policy rule expressions"): checks `kind:match`, `@`, `!`, the empty rule
-(true), `and`, `or`, `not`, parentheses. `and` binds closer than `or`. `match` may hold `%(name)s`, filled from the
-target; a name that the target lacks makes the check false. `kind` is `role`, `rule`, an attribute of the caller, or a
-literal ('public', True, None). What oslo.policy answers is the measure; a rule that it would log and take for false is
-refused at the start instead.
+A name that the target lacks makes a check false. `kind` is `role`, an attribute of the caller, or a literal ('public',
+True, None). What oslo.policy answers is the measure.
 """
 
 import ast
@@ -12,7 +9,20 @@ import re
 from collections.abc import Callable, Mapping
 
 from skyloom.access.caller import Caller
-from skyloom.errors import BadRequest
+from skyloom.access.language import (
+    Constant,
+    Joined,
+    Node,
+    Not,
+    Reference,
+    RuleInvalid,
+    Text,
+    parse,
+    references,
+    written,
+)
+
+__all__ = ["Check", "RuleInvalid", "RuleSet", "Target"]
 
 Target = Mapping[str, object]
 Check = Callable[[Caller, Target], bool]
@@ -37,19 +47,16 @@ ATTRIBUTES: Mapping[str, Callable[[Caller], object]] = {
 }
 
 
-class RuleInvalid(BadRequest):
-    code = "policy.rule_invalid"
-
-
 class RuleSet:
     """Named rules. A rule may refer to others by `rule:name`; an unknown name is never satisfied."""
 
-    def __init__(self, texts: Mapping[str, str]):
-        self.texts = dict(texts)
-        self._checks: dict[str, Check] = {}
-        for name, text in self.texts.items():
-            self._checks[name] = compile_rule(text, self._named)
+    def __init__(self, texts: Mapping[str, Text]):
+        self.texts = {name: written(text) for name, text in texts.items()}
+        self.nodes: Mapping[str, Node] = {name: parse(text) for name, text in texts.items()}
         self._refuse_circles()
+        self._checks: dict[str, Check] = {}
+        for name, node in self.nodes.items():
+            self._checks[name] = compiled(node, self._named)
 
     def check(self, name: str, caller: Caller, target: Target) -> bool:
         found = self._checks.get(name)
@@ -59,98 +66,42 @@ class RuleSet:
         return lambda caller, target: self.check(name, caller, target)
 
     def _refuse_circles(self) -> None:
+        seen: set[str] = set()
+
         def visit(name: str, path: tuple[str, ...]) -> None:
             if name in path:
                 raise RuleInvalid(f"The policy rules {' -> '.join((*path, name))} refer to each other in a circle.")
-            for other in re.findall(r"(?:^|[\s(])rule:([^\s()]+)", self.texts.get(name, "")):
+            if name in seen or name not in self.nodes:
+                return
+            for other in references(self.nodes[name]):
                 visit(other, (*path, name))
+            seen.add(name)
 
-        for name in self.texts:
+        for name in self.nodes:
             visit(name, ())
 
 
-def compile_rule(text: str, named: Callable[[str], Check]) -> Check:
-    """The function of one rule's text; raises RuleInvalid with the place that cannot be read."""
-    if not text:
-        return _always
-    words = _words(text)
-    check, rest = _either(words, named, text)
-    if rest:
-        raise RuleInvalid(f"The policy rule {text!r} cannot be read at {rest[0]!r}.")
-    return check
-
-
-def _words(text: str) -> list[str]:
-    """Split at white space; parentheses count only at the ends of a word, as in `(role:a or tenant:%(id)s)`."""
-    words: list[str] = []
-    for part in text.split():
-        inner = part.lstrip("(")
-        words += "(" * (len(part) - len(inner))
-        bare = inner.rstrip(")")
-        if bare:
-            words.append(bare)
-        words += ")" * (len(inner) - len(bare))
-    return words
-
-
-def _either(words: list[str], named: Callable[[str], Check], text: str) -> tuple[Check, list[str]]:
-    check, words = _both(words, named, text)
-    checks = [check]
-    while words and words[0].lower() == "or":
-        check, words = _both(words[1:], named, text)
-        checks.append(check)
-    if len(checks) == 1:
-        return checks[0], words
-    return (lambda caller, target: any(c(caller, target) for c in checks)), words
-
-
-def _both(words: list[str], named: Callable[[str], Check], text: str) -> tuple[Check, list[str]]:
-    check, words = _negated(words, named, text)
-    checks = [check]
-    while words and words[0].lower() == "and":
-        check, words = _negated(words[1:], named, text)
-        checks.append(check)
-    if len(checks) == 1:
-        return checks[0], words
-    return (lambda caller, target: all(c(caller, target) for c in checks)), words
-
-
-def _negated(words: list[str], named: Callable[[str], Check], text: str) -> tuple[Check, list[str]]:
-    if not words:
-        raise RuleInvalid(f"The policy rule {text!r} ends where a check was expected.")
-    word = words[0]
-    if word.lower() == "not":
-        check, rest = _negated(words[1:], named, text)
-        return (lambda caller, target: not check(caller, target)), rest
-    if word == "(":
-        check, rest = _either(words[1:], named, text)
-        if not rest or rest[0] != ")":
-            raise RuleInvalid(f"The policy rule {text!r} lacks a closing parenthesis.")
-        return check, rest[1:]
-    return _single(word, named, text), words[1:]
-
-
-def _single(word: str, named: Callable[[str], Check], text: str) -> Check:
-    if word == "@":
-        return _always
-    if word == "!":
-        return _never
-    kind, colon, match = word.partition(":")
-    if not colon:
-        raise RuleInvalid(f"The policy rule {text!r}: {word!r} is no check; write KIND:MATCH, @ or !.")
-    if kind == "rule":
-        return named(match)
-    _check_match(match, text)
-    if kind == "role":
-        return _role(match)
-    if kind in ("http", "https"):
-        raise RuleInvalid(f"The policy rule {text!r} asks a web server ({word}); such checks are not supported.")
-    return _comparison(kind, match)
+def compiled(node: Node, named: Callable[[str], Check]) -> Check:
+    if isinstance(node, Constant):
+        return _always if node.value else _never
+    if isinstance(node, Reference):
+        return named(node.name)
+    if isinstance(node, Not):
+        part = compiled(node.part, named)
+        return lambda caller, target: not part(caller, target)
+    if isinstance(node, Joined):
+        checks = [compiled(part, named) for part in node.parts]
+        if node.word == "and":
+            return lambda caller, target: all(check(caller, target) for check in checks)
+        return lambda caller, target: any(check(caller, target) for check in checks)
+    if node.kind == "role":
+        return _role(node.match)
+    return _comparison(node.kind, node.match)
 
 
 def _role(match: str) -> Check:
     if "%" in match:
-        return lambda caller, target: (filled := _fill(match, target)) is not None and filled.lower() in caller.roles
+        return lambda caller, target: (filled := fill(match, target)) is not None and filled.lower() in caller.roles
     name = match.lower()
     return lambda caller, target: name in caller.roles
 
@@ -164,14 +115,14 @@ def _comparison(kind: str, match: str) -> Check:
         literal = str(ast.literal_eval(kind))
     except (ValueError, SyntaxError):
         return _never
-    return lambda caller, target: _fill(match, target) == literal
+    return lambda caller, target: fill(match, target) == literal
 
 
 def _attribute(attribute: Callable[[Caller], object], match: str) -> Check:
     """A constant, or a text with references in it; `domain_id:None` asks whether the caller lacks the attribute."""
     if "%" not in match:
         return lambda caller, target: str(attribute(caller)) == match
-    return lambda caller, target: (value := attribute(caller)) is not None and _fill(match, target) == str(value)
+    return lambda caller, target: (value := attribute(caller)) is not None and fill(match, target) == str(value)
 
 
 def _same_attribute(attribute: Callable[[Caller], object], name: str) -> Check:
@@ -188,19 +139,8 @@ def _same_attribute(attribute: Callable[[Caller], object], name: str) -> Check:
     return compare
 
 
-class _Anything(dict[str, object]):
-    def __missing__(self, name: str) -> str:
-        return ""
-
-
-def _check_match(match: str, text: str) -> None:
-    try:
-        match % _Anything()
-    except (ValueError, TypeError) as error:
-        raise RuleInvalid(f"The policy rule {text!r}: {match!r} is no text with references %(name)s.") from error
-
-
-def _fill(match: str, target: Target) -> str | None:
+def fill(match: str, target: Target) -> str | None:
+    """The match with the target's values in it; None when the target lacks one."""
     try:
         return match % target
     except KeyError:

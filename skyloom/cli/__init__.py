@@ -9,14 +9,14 @@ from skyloom.errors import SkyloomError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from skyloom.cli import conformance, doctor, down, image, status, up
+    from skyloom.cli import conformance, doctor, down, identity, image, policy, status, up
 
     parser = argparse.ArgumentParser(
         prog="skyloom", description="An infrastructure cloud that speaks the OpenStack APIs."
     )
     parser.add_argument("--version", action="version", version=f"skyloom {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for module in (up, down, status, doctor, image, conformance):
+    for module in (up, down, status, doctor, identity, policy, image, conformance):
         module.add(verbs)
     chosen = parser.parse_args(arguments)
     try:

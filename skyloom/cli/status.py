@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "hosts": ready.hosts,
                 "clouds_yaml": str(home.clouds_yaml),
             }
+            if home.policy_state.exists():
+                shown["policy"] = json.loads(home.policy_state.read_bytes())
     if arguments.json:
         print(json.dumps(shown))
     else:
@@ -42,7 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(shown: dict[str, object]) -> None:
+    policy = shown.pop("policy", None)
     for name, value in shown.items():
         if isinstance(value, dict):
             value = ", ".join(f"{process} ({pid})" for process, pid in value.items()) or "none"
         print(f"{name:12} {value}")
+    if isinstance(policy, dict):
+        print(f"{'policy':12} {policy['rules']} rules of {', '.join(policy['files']) or 'no file'}")
+        for word in filter(None, [policy["trouble"], *policy["warnings"]]):
+            print(f"{'':12} {word}")

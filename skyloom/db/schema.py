@@ -47,6 +47,16 @@ def prepare(db: Database) -> None:
             upgrade(connection, found)
 
 
+def require_current(db: Database) -> None:
+    """Raises SchemaUnknown for a database that is not as this version has it; for who must not upgrade one."""
+    with own_errors(), db.engine.connect() as connection:
+        found = _revision(connection)
+    if found != HEAD:
+        raise SchemaUnknown(
+            f"The database is at revision {found}, this version's is {HEAD}; `skyloom up` brings it up."
+        )
+
+
 def upgrade(connection: Connection, found: str | None, to: str = "head") -> None:
     """Run the revisions after `found` in the transaction of `connection`; None: all of them."""
     from alembic import command

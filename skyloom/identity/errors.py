@@ -169,6 +169,18 @@ class DomainHasUsers(Conflict):
         )
 
 
+class RefusalUnknown(NotFound):
+    """Of another's request the same is said as of one that never was."""
+
+    code = "identity.refusal_unknown"
+
+    def __init__(self, request_id: str):
+        super().__init__(
+            f"Nothing is known of a refused request {request_id} of yours: refusals are remembered for a quarter of an "
+            "hour, the last twenty of each user, by the process that refused; make the request again and ask at once."
+        )
+
+
 class NoListOfRevoked(Forbidden):
     """Keystone answers this to everybody: it keeps no tokens, so it can list none."""
 

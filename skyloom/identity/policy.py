@@ -69,6 +69,8 @@ BASE = {
     "or 'reader':%(target.role.name)s",
 }
 AUTHENTICATION = {
+    # Skyloom's own
+    "identity:get_refusal": ANYONE,
     **_all(ANYONE, "get_auth_catalog", "get_auth_projects", "get_auth_domains", "get_auth_system"),
     "identity:check_token": f"{READ} or rule:token_subject",
     "identity:validate_token": f"{READ} or rule:service_role or rule:token_subject",

@@ -19,6 +19,9 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     token_life_s: Seconds = 3600
     """For so long a token counts after a log-in."""
+    token_format: Literal["fernet", "jws"] = "fernet"
+    """In which form tokens are given out, Keystone's [token] provider: sealed (Fernet) or signed and readable (JWS,
+    ES256). Tokens of both forms count, whichever is set."""
     password_cost: Annotated[int, Meta(ge=1, le=24)] = 16
     """scrypt's N is two to the power of this (r=8, p=1); 16 takes 64 MiB and about a sixth of a second.
     `skyloom up --password-cost` goes before it."""

@@ -431,8 +431,14 @@ signing_key = Table(
     "signing_key",
     metadata,
     Column("id", Integer, primary_key=True),
+    # a token's format: fernet or jws
+    Column("kind", String(16), nullable=False),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", Timestamp, nullable=False),
+    # since then a newer one signs
+    Column("retired_at", Timestamp),
+    # of the tokens that any process may have signed by it
+    Column("longest_life_s", Integer, nullable=False),
 )
 identity_change = Table(
     "identity_change",

@@ -66,6 +66,10 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
         return bool(self.application_credential_id or self.trust_id or self.access_token_id)
 
     @property
+    def is_of_key_pair(self) -> bool:
+        return bool(self.methods >> METHODS.index("ec2credential") & 1)
+
+    @property
     def issued_at(self) -> datetime:
         return EPOCH + self.issued_us * MICROSECOND
 
@@ -107,6 +111,18 @@ class TokenFormat:
         if len(text) > 1024:
             raise TokenInvalid()
         try:
-            return self._decode(self._fernet.decrypt(text + "=" * (-len(text) % 4)))
+            raw = unpadded(text)
+            token = self._decode(self._fernet.decrypt(base64.urlsafe_b64encode(raw)))
         except (InvalidToken, msgspec.DecodeError, ValueError) as error:
             raise TokenInvalid() from error
+        if token.format != FORMAT:
+            raise TokenInvalid()
+        return token
+
+
+def unpadded(text: str) -> bytes:
+    """The bytes of an URL-safe base64 text without padding; ValueError for any other than the one text they have."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if base64.urlsafe_b64encode(raw).decode().rstrip("=") != text:
+        raise ValueError("not the base64 of anything")
+    return raw

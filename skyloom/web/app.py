@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from skyloom.access import Caller
+from skyloom.access import Caller, PolicyForbids
 from skyloom.errors import BadRequest, NotBuilt, NotFound, SkyloomError, Unauthorized, Unavailable
 from skyloom.web import bodies, versions
 from skyloom.web.context import Context
@@ -123,6 +123,8 @@ class Application:
         if status >= 500 and not isinstance(error, (NotBuilt, Internal)):
             log.warning("%s: %s %s: %s", request_id, request.method, request.path, error, exc_info=error.__cause__)
         reply = form(request, status, error, request_id)
+        if status == 403 and isinstance(error, PolicyForbids):
+            error.remember()
         if status == 401:
             host = request.headers.get("host", "localhost")
             reply.headers.append(("WWW-Authenticate", f'Keystone uri="{self.scheme}://{host}/identity"'))

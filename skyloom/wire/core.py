@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from skyloom import compute, identity, image
-from skyloom.access import Caller, Policy
+from skyloom.access import Caller
+from skyloom.access.policy_files import LOOK_EVERY_S
 from skyloom.access.vault import Vault
 from skyloom.agent import HostAlive, ImagePart, MetadataAnswer, MetadataGet, hear_hosts, serve_images, serve_metadata
 from skyloom.agent import Hosts as RemoteHosts
 from skyloom.bus import Bus
 from skyloom.compute.api import api as compute_api
 from skyloom.compute.drivers.contract import ImageGone
-from skyloom.compute.policy import RULES as COMPUTE_RULES
 from skyloom.db import Database
 from skyloom.home import Home, Plan
 from skyloom.identity.api import api as identity_api
@@ -25,7 +25,6 @@ from skyloom.image.reconcile import ImageReconciler
 from skyloom.network.api import api as network_api
 from skyloom.network.drivers.contract import NetworkDriver
 from skyloom.network.drivers.simulated import SimulatedNetwork
-from skyloom.network.policy import RULES as NETWORK_RULES
 from skyloom.network.reconcile import Reconciler as NetworkReconciler
 from skyloom.network.service import NetworkService
 from skyloom.placement import PlacementService
@@ -34,6 +33,7 @@ from skyloom.web.http import Request
 from skyloom.web.routes import Api
 from skyloom.wire.configuration import configuration
 from skyloom.wire.machine import HOST, Machine
+from skyloom.wire.policies import default_policy, loaded_files
 from skyloom.work import Loop, Work, Worker
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,8 @@ class Core:
         self.db = db
         self.bus = bus
         self.machine = machine
-        self.policy = Policy([identity.RULES, image.RULES, NETWORK_RULES, COMPUTE_RULES])
+        self.policy = default_policy()
+        self.policy_files = loaded_files(home, self.policy, is_kept=True)
         self.work = Work(db)
         settings = configuration(home, plan).identity
         vault = Vault.at(home.folder / "secret.key")
@@ -108,13 +109,15 @@ class Core:
         self.image.kick = images.kick
         hosts = Loop("hosts", self._compare_hosts, 10)
         tasks = Loop("tasks", self._prune, 3600)
-        return [images, hosts, tasks]
+        policy = Loop("policy", self.policy_files.look, LOOK_EVERY_S)
+        return [images, hosts, tasks, policy]
 
     def _compare_hosts(self) -> None:
         self.compute.reconciler.pass_once()
 
     def _prune(self) -> None:
         self.work.prune(older_than_s=TASKS_KEPT_S)
+        self.identity.sessions.keys.prune()
 
     # -- what hosts tell and ask
 

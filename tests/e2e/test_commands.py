@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.parts.agreement import await_settled
-from tests.parts.whole_cloud import WholeCloud, skyloom_command
+from tests.parts.whole_cloud import WholeCloud, await_true, skyloom_command
 
 SIMULATED = ("--hypervisor", "simulated")
 
@@ -24,7 +24,7 @@ def cloud(clouds: Callable[..., WholeCloud]) -> WholeCloud:
 def test_help_tells_the_verbs():
     done = skyloom_command("--help")
     assert done.returncode == 0
-    for verb in ("up", "down", "status", "doctor", "image"):
+    for verb in ("up", "down", "status", "doctor", "identity", "policy", "image"):
         assert f"\n    {verb} " in done.stdout
 
 
@@ -216,3 +216,70 @@ def test_two_clouds_stand_side_by_side(simulated, real):
     assert not set(simulated.processes.names()) & (set(real.processes.names()) - {"skyloom"})
     names = {image.name for image in simulated.connect().image.images()}
     assert "tiny" not in names
+
+
+def of_cloud(cloud, *words):
+    """A verb of a verb: the cloud's folder comes after both."""
+    return skyloom_command(*words, "--state", str(cloud.home.folder))
+
+
+def test_keys_are_rotated_below_a_cloud_that_runs_and_one_that_does_not(cloud):
+    connection = cloud.connect()
+    token, url = connection.session.get_token(), f"{connection.session.auth.auth_url}/auth/projects"
+
+    def is_good() -> bool:
+        asked = cloud.connect().session.get(url, headers={"X-Auth-Token": token}, authenticated=False, raise_exc=False)
+        return bool(asked.status_code == 200)
+
+    assert is_good()
+    first = json.loads(of_cloud(cloud, "identity", "rotate-keys", "--json").stdout)["keys"]
+    assert [key["signs"] for key in first] == [True, *[False] * (len(first) - 1)]
+    assert {key["format"] for key in first} == {"fernet"}
+    assert is_good()
+    assert cloud.connect().session.get_token() != token
+    cloud.down()
+    shown = of_cloud(cloud, "identity", "rotate-keys").stdout.splitlines()
+    assert len(shown) == len(first) + 1
+    assert "signs" in shown[0]
+    assert "read until" in shown[1]
+    cloud.up()
+    assert is_good()
+
+
+def test_keys_of_no_cloud_are_not_rotated(run_folder):
+    done = skyloom_command("identity", "rotate-keys", "--state", str(run_folder / "none"))
+    assert done.returncode == 1
+    assert "There is no cloud in" in done.stderr
+    assert not (run_folder / "none").exists()
+
+
+def test_a_policy_file_counts_without_a_restart_and_is_explained(cloud):
+    words = ("policy", "explain", "--user", "demo", "--action", "identity:create_region", "--project", "demo")
+    refused = of_cloud(cloud, *words)
+    assert refused.returncode == 3
+    assert "may not do identity:create_region with a token of project demo" in refused.stdout
+    assert "member       direct" in refused.stdout
+    folder = cloud.home.folder / "policy"
+    folder.mkdir()
+    path = folder / "identity.yaml"
+    path.write_text('"identity:create_region": "role:member"\n')
+    connection = cloud.connect()
+    url = f"{connection.session.auth.auth_url}/regions"
+
+    def makes_a_region() -> bool:
+        return bool(connection.session.post(url, json={"region": {}}, raise_exc=False).status_code == 201)
+
+    await_true("the file counts", makes_a_region)
+    allowed = json.loads(of_cloud(cloud, *words, "--json").stdout)
+    assert (allowed["allowed"], allowed["origin"], allowed["rule"]) == (True, f"{path}:1", "role:member")
+    path.write_text('"identity:create_region": "role:member and"\n')
+    await_true("the trouble is told", lambda: json.loads(cloud.skyloom("status", "--json").stdout)["policy"]["trouble"])
+    assert "identity.yaml:1: identity:create_region" in cloud.skyloom("status").stdout
+    assert makes_a_region(), "by the rules from before"
+    cloud.down()
+    started = cloud.skyloom("up", "--detach")
+    assert started.returncode != 0
+    assert "identity.yaml:1: identity:create_region" in started.stderr
+    path.unlink()
+    cloud.up()
+    assert "policy" not in json.loads(cloud.skyloom("status", "--json").stdout)

@@ -69,7 +69,7 @@ GROUND = {
     "errors": "",
     "states": "",
     "clock": "",
-    "access": "errors",
+    "access": "clock errors",
     "db": "access clock errors",
     "work": "access clock db errors states",
     "bus": "errors",
@@ -78,7 +78,7 @@ GROUND = {
     "guest": "errors",
     "home": "errors",
     "agent": "bus errors compute.drivers.contract compute.drivers.image_check",
-    "cli": "control errors guest home parts wire.choice wire.configuration wire.down",
+    "cli": "control errors guest home parts wire.choice wire.configuration wire.down wire.explained wire.offline",
 }
 """What a module outside the domains may import of ours."""
 PROGRAMS = ("skyloom.wire", "skyloom.control", "skyloom.agents")

@@ -155,7 +155,7 @@ class Walker:
         token = self.cloud.tokens[call.who] if call.who else None
         asked = self._ask(api, route, call, version, "walk", token, self._filled(call.body))
         self.record.done.append((call, asked))
-        if asked.answer.status < 300:
+        if asked.answer.status == (call.status or route.status):
             for name, where in call.keep.items():
                 self.known[name] = _at(asked.answer, where)
             if call.until is not None:

@@ -29,6 +29,7 @@ from skyloom.identity.service.limits import DEPTHS, Limits
 from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.oauth2 import OAuth2
 from skyloom.identity.service.projects import Domains, Projects
+from skyloom.identity.service.refusals import OwnRefusals
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.revocations import RevocationEvents
 from skyloom.identity.service.saml_keys import SamlKeys
@@ -120,6 +121,7 @@ class IdentityService:
             ground, self.sessions, self.service_providers, self.saml_keys, settings, public_url, open_saml_provider
         )
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
+        self.refusals = OwnRefusals(policy)
         self.trusts = Trusts(ground, delegations, self.sessions, self.users, self.roles, settings)
 
     def authenticate(self, token: str, method: str = "", path: str = "", certificate: bytes | None = None) -> Caller:
@@ -142,6 +144,6 @@ class IdentityService:
         Raises TreeTooDeep when the projects do not fit the enforcement model that was set.
         """
         self.limits.check_tree()
-        self.sessions.ensure_signing_key()
+        self.sessions.keys.ensure()
         self.saml_keys.ensure()
         seed.sow(self.db, SYSTEM, self.passwords)

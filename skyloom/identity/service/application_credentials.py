@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -66,6 +67,7 @@ class ApplicationCredentials:
         if want.access_rules is not None:
             meant = (_rule(ref, user_id, held) for ref in want.access_rules)
             rules = list({(rule.service, rule.method, rule.path): rule for rule in meant}.values())
+        expires_at = self._within(caller, rules, later(want.expires_at, "expires_at", self.db.clock.now()))
         new = ApplicationCredential(
             id=uuid.uuid4().hex,
             user_id=user_id,
@@ -75,7 +77,7 @@ class ApplicationCredentials:
             secret_hash=self.passwords.hash(secret),
             role_ids=tuple(self._roles(caller, want.roles)),
             unrestricted=want.unrestricted,
-            expires_at=later(want.expires_at, "expires_at", self.db.clock.now()),
+            expires_at=expires_at,
             access_rules=rules,
         )
         known = {rule.id for rule in held}
@@ -141,6 +143,21 @@ class ApplicationCredentials:
         if not ids:
             raise AttributeInvalid("An application credential has at least one role.", field="roles")
         return ids
+
+    def _within(
+        self, caller: Caller, rules: Sequence[AccessRule] | None, expires_at: datetime | None
+    ) -> datetime | None:
+        """When what is made by another application credential ends; refuses what may do more than that one."""
+        if caller.application_credential_id is None:
+            return expires_at
+        above = self.store.credential(self.db.read(), caller.application_credential_id)
+        if above is None:
+            raise NotOfToken("The application credential that this token came by is gone.")
+        if above.access_rules is not None:
+            allowed = {rule.id for rule in above.access_rules}
+            if rules is None or not allowed.issuperset(rule.id for rule in rules):
+                raise NotOfToken("An application credential with access rules makes others with rules of its own only.")
+        return min((end for end in (above.expires_at, expires_at) if end is not None), default=None)
 
     def _one(self, caller: Caller, action: str, user_id: str, credential_id: str) -> ApplicationCredential:
         self._require(caller, action, user_id)

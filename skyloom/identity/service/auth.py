@@ -148,9 +148,21 @@ class AuthService:
         row, pair = found
         proven = _Proven(caller)
         proven.settle(self.principals.user(self.db.read(), row["user_id"]), "ec2credential")
+        if pair.app_cred_id is not None:
+            self._bind(proven, pair.app_cred_id, row["project_id"])
         if pair.trust_id is not None:
             return self._issue(caller, proven, self._trust_target(pair.trust_id, proven))
         return self._issue(caller, proven, _Target(ScopeKind.PROJECT, row["project_id"]))
+
+    def _bind(self, proven: _Proven, credential_id: str, project_id: str) -> None:
+        """What was made by an application credential is good for no more than that one, and for no longer."""
+        assert proven.user is not None
+        found = self.delegations.credential(self.db.read(), credential_id)
+        if found is None or (found.user_id, found.project_id) != (proven.user.id, project_id):
+            raise AuthenticationFailed()
+        if found.expires_at is not None and found.expires_at <= self.db.clock.now():
+            raise AuthenticationFailed()
+        proven.credential, proven.expires_at = found, found.expires_at
 
     def _issue(self, caller: Caller, proven: _Proven, target: _Target) -> Granted:
         assert proven.user is not None
@@ -227,7 +239,7 @@ class AuthService:
         token = granted.token
         if token.thumbprint is not None:
             raise NotOfToken("A token that is bound to a certificate cannot be exchanged; get another one by it.")
-        if token.is_delegated:
+        if token.is_delegated or token.is_of_key_pair:
             raise NotOfToken("A token got by a delegation cannot be exchanged; use the delegation again.")
         proven.settle(granted.user, method, *token.method_names)
         proven.chain = token.audit_ids[-1]
@@ -264,6 +276,8 @@ class AuthService:
         if not self.passwords.verify(method.secret, credential.secret_hash if credential else None):
             raise AuthenticationFailed()
         assert credential is not None
+        if method.user is not None and not _is_named(method.user, self.principals.user(sql, credential.user_id)):
+            raise AuthenticationFailed()
         if credential.expires_at is not None and credential.expires_at <= self.db.clock.now():
             raise AuthenticationFailed()
         proven.settle(self.principals.user(sql, credential.user_id), "application_credential")
@@ -369,6 +383,14 @@ class AuthService:
         if trust.project_id is None:
             return _Target(ScopeKind.UNSCOPED, trust=trust)
         return _Target(ScopeKind.PROJECT, trust.project_id, trust)
+
+
+def _is_named(ref: UserRef, user: User | None) -> bool:
+    """Whether all that a request says of the user is true of this one."""
+    if user is None or ref.id not in (None, user.id) or ref.name not in (None, user.name):
+        return False
+    domain = ref.domain or DomainRef()
+    return domain.id in (None, user.domain_id) and domain.name in (None, user.domain_name)
 
 
 def _check_factors(user: User, methods: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ The blob is sealed in its column and opened only to be shown to who may see it.
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -17,18 +18,19 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeFixed, AttributeInvalid, Duplicate, NoSuch, NotOfToken
 from skyloom.identity.model import Record
-from skyloom.identity.service.registry import Ground, Registry
+from skyloom.identity.service.registry import Ground, Listed, Query, Registry
 from skyloom.identity.store.catalog import CatalogStore
 
-EC2 = "ec2"
+EC2, TOTP = "ec2", "totp"
 
 
 class KeyPair(msgspec.Struct, frozen=True):
-    """What the blob of an EC2 credential holds."""
+    """What the blob of an EC2 credential holds. It is good for no more than the delegation by which it was made."""
 
     access: str
     secret: str
     trust_id: str | None = None
+    app_cred_id: str | None = None
 
 
 class Credentials(Registry):
@@ -48,14 +50,20 @@ class Credentials(Registry):
 
     def allowed(self, caller: Caller, verb: str, record_id: str) -> Record:
         record = super().allowed(caller, verb, record_id)
-        _refuse_other_project(caller, record["project_id"])
+        _refuse_beyond(caller, record)
         return record
+
+    def list(self, caller: Caller, query: Query) -> Listed:
+        found = super().list(caller, query)
+        return replace(found, records=[record for record in found.records if _is_within(caller, record)])
 
     def complete(self, caller: Caller, values: Record) -> None:
         refuse_bound(caller)
-        _refuse_other_project(caller, values["project_id"])
         if values["type"] == EC2 and values["project_id"] is None:
             raise AttributeInvalid("An ec2 credential takes a project_id.", field="project_id")
+        if values["type"] == EC2 and caller.is_delegated:
+            values["blob"] = msgspec.json.encode(_by(caller, _key_pair(values["blob"]))).decode()
+        _refuse_beyond(caller, values)
         values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
     def check_new(self, tx: Tx, values: Record) -> None:
@@ -72,7 +80,7 @@ class Credentials(Registry):
         """It may be given away to where the caller could have made it."""
         whole = {**now, **document}
         self.require(caller, "update", whole)
-        _refuse_other_project(caller, whole["project_id"])
+        _refuse_beyond(caller, whole)
         if EC2 in (now["type"], whole["type"]) and now["type"] != whole["type"]:
             raise AttributeFixed("An ec2 credential is found by its access key; make a new one.", field="type")
 
@@ -81,7 +89,7 @@ class Credentials(Registry):
             raise NoSuch("user", values["user_id"])
         if "blob" in values:
             if now["type"] == EC2:
-                _key_pair(values["blob"])
+                _refuse_other_delegation(_key_pair(now["blob"]), _key_pair(values["blob"]))
             values["sealed_blob"] = self.vault.seal(values["blob"].encode())
 
     def delete(self, caller: Caller, record_id: str) -> None:
@@ -92,7 +100,7 @@ class Credentials(Registry):
         """One's own for everybody, all for admins and readers of the system; of one project by a delegation."""
         action = "identity:list_credentials"
         if caller.is_delegated:
-            if filters.get("project_id", caller.project_id) != caller.project_id:
+            if caller.by_key_pair or filters.get("project_id", caller.project_id) != caller.project_id:
                 return None
             filters = {**filters, "project_id": caller.project_id}
         if self.ground.policy.allows(caller, action, {"target.credential.user_id": filters.get("user_id")}):
@@ -112,7 +120,7 @@ class Credentials(Registry):
 
     # -- of one user, by type, for authentication
 
-    def blobs(self, sql: Sql, user_id: str, kind: str) -> list[str]:
+    def blobs(self, sql: Sql, user_id: str, kind: str) -> Sequence[str]:
         rows = self.records.list(sql, {"user_id": user_id, "type": kind}, Page(sorts=(Sort("id"),)))
         return [self.vault.open(row["sealed_blob"]).decode() for row in rows]
 
@@ -138,7 +146,7 @@ class Credentials(Registry):
         if project is None or project.is_domain:
             raise NoSuch("project", project_id)
         _refuse_other_project(caller, project_id)
-        pair = KeyPair(access=secrets.token_hex(16), secret=secrets.token_hex(16))
+        pair = _by(caller, KeyPair(access=secrets.token_hex(16), secret=secrets.token_hex(16)))
         blob = msgspec.json.encode(pair)
         row: Record = {
             "id": access_id(pair.access),
@@ -155,10 +163,9 @@ class Credentials(Registry):
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
         filters = {"user_id": user_id, "type": EC2}
-        if caller.is_delegated:
-            filters["project_id"] = caller.project_id or ""
         rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
-        return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
+        found = [{**row, "blob": self.vault.open(row["sealed_blob"]).decode()} for row in rows]
+        return [_ec2(row, _key_pair(row["blob"])) for row in found if _is_within(caller, row)]
 
     def get_ec2(self, caller: Caller, access: str) -> Record:
         return _ec2(*self._ec2_of(caller, "identity:ec2_get_credential", access))
@@ -175,7 +182,8 @@ class Credentials(Registry):
         if found is None:
             raise NoSuch("credential", access)
         self.ground.policy.require(caller, action, {"target.credential.user_id": found[0]["user_id"]})
-        _refuse_other_project(caller, found[0]["project_id"])
+        row, pair = found
+        _refuse_beyond(caller, {**row, "blob": msgspec.json.encode(pair).decode()})
         return found
 
 
@@ -186,10 +194,38 @@ def refuse_bound(caller: Caller) -> None:
         )
 
 
-def _refuse_other_project(caller: Caller, project_id: str | None) -> None:
-    """Who came by a delegation has been handed one project, no key to another, and no second factor of the user."""
+def _is_within(caller: Caller, record: Mapping[str, Any]) -> bool:
+    """Who came by a delegation has been handed one project and some roles: no key to another one, no key that is good
+    for more roles, and no second factor of the user."""
+    if not caller.is_delegated:
+        return True
+    if caller.by_key_pair or record["project_id"] != caller.project_id or record["type"] == TOTP:
+        return False
+    return record["type"] != EC2 or _is_by(caller, _key_pair(record["blob"]))
+
+
+def _refuse_beyond(caller: Caller, record: Mapping[str, Any]) -> None:
+    if not _is_within(caller, record):
+        raise NotOfToken("A token got by a delegation has to do with what was made by it in its own project only.")
+
+
+def _by(caller: Caller, pair: KeyPair) -> KeyPair:
+    """The pair as made by this caller: whatever it says itself of a delegation is not asked for."""
+    return msgspec.structs.replace(pair, trust_id=caller.trust_id, app_cred_id=caller.application_credential_id)
+
+
+def _is_by(caller: Caller, pair: KeyPair) -> bool:
+    return (pair.trust_id, pair.app_cred_id) == (caller.trust_id, caller.application_credential_id)
+
+
+def _refuse_other_delegation(now: KeyPair, wanted: KeyPair) -> None:
+    if (now.trust_id, now.app_cred_id) != (wanted.trust_id, wanted.app_cred_id):
+        raise AttributeFixed("The trust_id and app_cred_id of a key pair cannot be changed.", field="blob")
+
+
+def _refuse_other_project(caller: Caller, project_id: str) -> None:
     if caller.is_delegated and caller.project_id != project_id:
-        raise NotOfToken("A token got by a delegation has to do with credentials of its own project only.")
+        raise NotOfToken("A token got by a delegation has to do with key pairs of its own project only.")
 
 
 def access_id(access: str) -> str:

@@ -5,9 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cryptography.fernet import Fernet
-
-from skyloom.access import SYSTEM, Caller
+from skyloom.access import Caller
 from skyloom.access.vault import Vault
 from skyloom.identity.access_rules import allows
 from skyloom.identity.certificates import is_bound_to
@@ -16,11 +14,12 @@ from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredentia
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.registry import Ground
+from skyloom.identity.service.token_keys import TokenKeys
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.store.oauth1 import OAuthStore
-from skyloom.identity.tokens import ScopeKind, Token, TokenFormat, microseconds
+from skyloom.identity.tokens import ScopeKind, Token, microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +95,8 @@ class Sessions:
         self.federation = federation
         self.oauth = oauth
         self.freshness = freshness
-        self.vault = vault
         self.settings = settings
-        self._format: TokenFormat | None = None
+        self.keys = TokenKeys(ground.db, vault, settings)
         self._cache: OrderedDict[str, Granted] = OrderedDict()
         self._cache_lock = threading.Lock()
 
@@ -158,7 +156,7 @@ class Sessions:
             raise TokenNotFound() from error
 
     def _read(self, text: str, generation: int, window_us: int) -> Granted:
-        token = self._unpack(text)
+        token = self.keys.unpack(text)
         if token.expires_us + window_us <= microseconds(self.db.clock.now()):
             raise TokenInvalid()
         found = self.grant(text, token)
@@ -287,29 +285,8 @@ class Sessions:
             return None
         return user
 
-    # -- keys
-
     def pack(self, token: Token) -> str:
-        return self._tokens().pack(token)
-
-    def ensure_signing_key(self) -> None:
-        with self.db.begin(SYSTEM) as tx:
-            tx.lock("signing_key")
-            if not self.principals.signing_keys(tx):
-                self.principals.add_signing_key(tx, self.vault.seal(Fernet.generate_key()), self.db.clock.now())
-
-    def _tokens(self) -> TokenFormat:
-        if self._format is None:
-            self._format = TokenFormat([self.vault.open(key) for key in self.principals.signing_keys(self.db.read())])
-        return self._format
-
-    def _unpack(self, text: str) -> Token:
-        try:
-            return self._tokens().unpack(text)
-        except TokenInvalid:
-            # signed by a key that another process made since we read them?
-            self._format = None
-            return self._tokens().unpack(text)
+        return self.keys.pack(token)
 
 
 def _things(granted: Granted) -> set[str]:
@@ -339,8 +316,9 @@ def _caller(granted: Granted) -> Caller:
         system=granted.is_system,
         roles=frozenset(role.name.lower() for role in granted.roles),
         audit_ids=token.audit_ids,
-        is_bound=granted.is_bound,
+        is_bound=granted.is_bound or token.is_of_key_pair,
         trust_id=token.trust_id,
         application_credential_id=token.application_credential_id,
         access_token_id=token.access_token_id,
+        by_key_pair=token.is_of_key_pair,
     )

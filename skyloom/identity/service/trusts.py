@@ -184,5 +184,5 @@ def _check_redelegated(new: Trust, above: Trust) -> None:
 
 
 def _refuse_application_credential(caller: Caller) -> None:
-    if caller.application_credential_id is not None:
-        raise NotOfToken("A token got by an application credential cannot be used for trusts.")
+    if caller.application_credential_id is not None or caller.by_key_pair:
+        raise NotOfToken("A token got by an application credential or by a key pair cannot be used for trusts.")

@@ -32,7 +32,6 @@ from skyloom.identity.tables import (
     membership,
     project,
     role,
-    signing_key,
     user,
 )
 
@@ -164,7 +163,7 @@ CHANGES = (
 )
 CHANGES_KEPT = 1000
 """Generations whose changes are kept; who saw none of so many takes everything for changed."""
-SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
+
 
 COMPARISONS = {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq")}
 COMPARISONS |= {"lte": operator.le, "gte": operator.ge, "neq": operator.ne}
@@ -259,13 +258,6 @@ class Principals:
             if row.generation is not None:
                 found.setdefault(row.generation, set()).add(row.thing)
         return rows[0].value if rows else seen, found
-
-    def signing_keys(self, sql: Sql) -> list[bytes]:
-        """Sealed, newest first."""
-        return list(sql.execute(SIGNING_KEYS).scalars())
-
-    def add_signing_key(self, sql: Sql, sealed_key: bytes, now: datetime) -> None:
-        sql.execute(insert(signing_key), {"sealed_key": sealed_key, "created_at": now})
 
     def _roles(self, sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
         found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}

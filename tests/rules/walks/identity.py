@@ -216,6 +216,13 @@ WALK = Walk(
         Call("GET /v3/roles/{role_id}/implies", who="admin"),
         Call("GET /v3/role_inferences", who="admin"),
         Call(f"DELETE {IMPLIED}", who="admin"),
+        Call(
+            "GET /v3/users",
+            keep={"request_id": "header:X-Openstack-Request-Id"},
+            status=403,
+            variant="refused",
+        ),
+        Call("GET /v3/skyloom/refusals/{request_id}"),
         *delegations.CALLS,
         *federation.CALLS,
         *oauth.CALLS,

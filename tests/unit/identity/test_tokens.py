@@ -1,7 +1,8 @@
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from skyloom.identity.errors import TokenInvalid
 from skyloom.identity.tokens import METHODS, ScopeKind, Token, TokenFormat, methods_mask
@@ -49,10 +50,31 @@ def test_rubbish_is_no_token(text: str) -> None:
         TokenFormat([NEW]).unpack(text)
 
 
+@settings(max_examples=400)
 @given(tokens, st.data())
-def test_a_changed_letter_makes_it_void(token: Token, data: st.DataObject) -> None:
+def test_any_changed_byte_makes_it_void(token: Token, data: st.DataObject) -> None:
     text = TokenFormat([NEW]).pack(token)
-    at = data.draw(st.integers(0, len(text) - 2))
-    other = data.draw(st.sampled_from("ABCabc012-_").filter(lambda letter: letter != text[at]))
+    at = data.draw(st.integers(0, len(text) - 1))
+    other = chr(data.draw(st.integers(0, 255).filter(lambda code: code != ord(text[at]))))
     with pytest.raises(TokenInvalid):
         TokenFormat([NEW]).unpack(text[:at] + other + text[at + 1 :])
+
+
+@given(tokens, st.integers(0, 400), st.text(min_size=1, max_size=3) | st.sampled_from(["=", "\n", " ", "!", "=="]))
+def test_nothing_can_be_put_in_or_left_out(token: Token, at: int, added: str) -> None:
+    text = TokenFormat([NEW]).pack(token)
+    for changed in (text[:at] + added + text[at:], text[: min(at, len(text) - 1)]):
+        with pytest.raises(TokenInvalid):
+            TokenFormat([NEW]).unpack(changed)
+
+
+@given(st.binary(max_size=200))
+def test_what_is_sealed_by_our_key_and_no_token_is_none(content: bytes) -> None:
+    with pytest.raises(TokenInvalid):
+        TokenFormat([NEW]).unpack(Fernet(NEW).encrypt(content).decode().rstrip("="))
+
+
+@given(tokens, st.integers(2, 100))
+def test_a_token_of_another_form_is_none(token: Token, form: int) -> None:
+    with pytest.raises(TokenInvalid):
+        TokenFormat([NEW]).unpack(TokenFormat([NEW]).pack(replace(token, format=form)))

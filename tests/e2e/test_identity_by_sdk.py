@@ -236,6 +236,48 @@ def test_a_session_changes_its_scope(simulated: WholeCloud) -> None:
         nowhere.get_token()
 
 
+def test_programs_sign_in_by_what_a_user_handed_on(simulated: WholeCloud, identity: Any) -> None:
+    """An application credential and a trust, as keystoneauth's plug-ins use them."""
+    owner = simulated.connect()
+    auth, cacert = owner.config.config["auth"], owner.config.config["cacert"]
+    made = owner.identity.create_application_credential(owner.current_user_id, "program", roles=[{"name": "reader"}])
+    by_credential = v3.ApplicationCredential(auth["auth_url"], made.secret, application_credential_id=made.id)
+    by_name = v3.ApplicationCredential(
+        auth["auth_url"],
+        made.secret,
+        application_credential_name="program",
+        username=auth["username"],
+        user_domain_id="default",
+    )
+    trustee = identity.create_user(name="trustee", password="word", domain_id="default")
+    trust = owner.identity.create_trust(
+        trustor_user_id=owner.current_user_id,
+        trustee_user_id=trustee.id,
+        project_id=owner.current_project_id,
+        is_impersonation=True,
+        roles=[{"name": "reader"}],
+    )
+    by_trust = v3.Password(auth["auth_url"], "word", user_id=trustee.id, trust_id=trust.id)
+    for plugin in (by_credential, by_name, by_trust):
+        session = Session(plugin, verify=cacert)
+        connection = Connection(session=session, region_name=owner.config.region_name)
+        assert (connection.current_user_id, connection.current_project_id) == (
+            owner.current_user_id,
+            owner.current_project_id,
+        )
+        assert plugin.get_access(session).role_names == ["reader"]
+        assert list(connection.compute.servers()) is not None
+        refused = session.post(f"{auth['auth_url']}/OS-TRUST/trusts", json={"trust": {}}, raise_exc=False)
+        assert refused.status_code in (400, 403)
+    identity.delete_user(trustee)
+    assert [one.id for one in owner.identity.trusts(trustor_user_id=owner.current_user_id)] == []
+    owner.identity.delete_application_credential(owner.current_user_id, made)
+    with pytest.raises(exceptions.Unauthorized):
+        Session(
+            v3.ApplicationCredential(auth["auth_url"], made.secret, application_credential_id=made.id), verify=cacert
+        ).get_token()
+
+
 def test_a_token_is_looked_at_and_revoked(simulated: WholeCloud, identity: Any) -> None:
     other = simulated.connect("skyloom-reader")
     token = other.auth_token

@@ -205,6 +205,15 @@ def test_a_request_that_lacks_something_is_told_what(home, auth, field):
     assert field in answer.json["error"]["message"]
 
 
+def test_without_the_program_it_is_said_what_is_missing(home, monkeypatch):
+    token = home.token("demo")
+    monkeypatch.setenv("PATH", "/nowhere")
+    answer = burst(home, token)
+    assert answer.status == 503
+    assert "xmlsec1" in answer.json["error"]["message"]
+    assert answer.headers["Retry-After"] == "300"
+
+
 def test_tokens_tell_to_which_clouds_their_users_may_burst(home):
     token = home.sign_in("demo").json["token"]
     assert token["service_providers"] == [{"id": "there", "auth_url": AUTH_URL, "sp_url": AUTH_URL}]

@@ -6,6 +6,8 @@ import hmac
 import os
 import threading
 
+from skyloom.aside import step_aside
+
 BLOCK, PARALLEL, SALT_BYTES, HASH_BYTES = 8, 1, 16, 32
 
 
@@ -32,6 +34,7 @@ class Passwords:
         return hmac.compare_digest(found, _bytes(digest)) and hashed is not None
 
     def _scrypt(self, password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
+        step_aside()
         with self._turn:
             return hashlib.scrypt(
                 password.encode(),

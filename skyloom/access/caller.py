@@ -8,8 +8,8 @@ class Caller:
     """Ids are those of the identity API. `roles` are names, lower case, implied roles included.
 
     Exactly one of `project_id`, `domain_id`, `system` is set for a scoped token; none for an unscoped one. `is_bound`:
-    came by a restricted application credential or by a trust, so it may make no further credentials. `trust_id` and
-    `application_credential_id` name the delegation by which it came, if any.
+    came by a restricted application credential, a trust or an OAuth 1 access token, so it may make no further
+    credentials. `trust_id`, `application_credential_id` and `access_token_id` name the delegation by which it came.
     """
 
     user_id: str
@@ -28,9 +28,15 @@ class Caller:
     is_bound: bool = False
     trust_id: str | None = None
     application_credential_id: str | None = None
+    access_token_id: str | None = None
 
     def of_request(self, request_id: str, global_request_id: str | None) -> "Caller":
         return replace(self, request_id=request_id, global_request_id=global_request_id)
+
+    @property
+    def is_delegated(self) -> bool:
+        """Came by what a user has handed on: to a program, to another user, to a consumer."""
+        return bool(self.trust_id or self.application_credential_id or self.access_token_id)
 
     @property
     def is_admin(self) -> bool:

@@ -245,3 +245,15 @@ class IdentityProviderAway(Unavailable):
     """It does not answer, or answers what its protocol does not have."""
 
     code = "identity.provider_away"
+
+
+class OAuthInvalid(BadRequest):
+    """What OAuth asks of a request is missing or malformed."""
+
+    code = "identity.oauth_invalid"
+
+
+class OAuthRefused(Unauthorized):
+    """A request that OAuth's rules do not let through: the signature, the verifier, the time."""
+
+    code = "identity.oauth_refused"

@@ -117,6 +117,33 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestToken:
+    """OAuth 1: what a consumer asks a user with. Once a user has authorized it, it has a verifier and roles."""
+
+    id: str
+    consumer_id: str
+    project_id: str
+    sealed_secret: bytes
+    sealed_verifier: bytes | None
+    authorizing_user_id: str | None
+    role_ids: tuple[str, ...]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """OAuth 1: by it a consumer acts as the user in the project, with these roles as far as the user has them."""
+
+    id: str
+    consumer_id: str
+    authorizing_user_id: str
+    project_id: str
+    sealed_secret: bytes
+    role_ids: tuple[str, ...]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """A grant as a list of assignments shows it. Of an effective one, `group_id`, `inherited_from` (kind, id) and
     `prior_role_id` tell by which membership, from where and by which role it came."""

@@ -194,14 +194,15 @@ FEDERATION = {
     **_verbs("mapping"),
     **_verbs("service_provider"),
     **_verbs("consumer"),
-    **_all(
-        ADMIN,
-        "authorize_request_token",
-        "get_access_token",
-        "get_access_token_role",
-        "list_access_tokens",
-        "list_access_token_roles",
-        "delete_access_token",
-    ),
 }
-RULES = {**BASE, **AUTHENTICATION, **DIRECTORY, **ASSIGNMENT, **CATALOG, **DELEGATION, **_cloud(FEDERATION)}
+OAUTH = _all(
+    f"{ADMIN} and domain_id:None and system_scope:None",
+    "authorize_request_token",
+    "get_access_token",
+    "get_access_token_role",
+    "list_access_tokens",
+    "list_access_token_roles",
+    "delete_access_token",
+)
+"""A consumer acts in a project, so whoever has to do with it comes with a token of one."""
+RULES = {**BASE, **AUTHENTICATION, **DIRECTORY, **ASSIGNMENT, **CATALOG, **DELEGATION, **_cloud(FEDERATION), **OAUTH}

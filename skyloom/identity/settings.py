@@ -67,3 +67,7 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """See idp_contact_company."""
     idp_contact_type: ContactType = "other"
     """See idp_contact_company."""
+    request_token_duration: Annotated[int, Meta(ge=0)] = 28_800
+    """OAuth 1: so many seconds a user has to authorize a request token. 0: for ever."""
+    access_token_duration: Annotated[int, Meta(ge=0)] = 86_400
+    """OAuth 1: so many seconds a consumer can use an access token. 0: for ever."""

@@ -194,6 +194,41 @@ consumer = Table(
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("extra", Json, nullable=False),
 )
+request_token = Table(
+    "request_token",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("sealed_verifier", LargeBinary),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE")),
+    Column("role_ids", Json, nullable=False),
+    Column("expires_at", Timestamp),
+    Index("ix_request_token_consumer_id", "consumer_id"),
+)
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("role_ids", Json, nullable=False),
+    Column("expires_at", Timestamp),
+    Index("ix_access_token_consumer_id", "consumer_id"),
+    Index("ix_access_token_authorizing_user_id", "authorizing_user_id"),
+)
+oauth_nonce = Table(
+    "oauth_nonce",
+    metadata,
+    Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), primary_key=True),
+    Column("token", ID, primary_key=True),
+    Column("nonce", NAME, primary_key=True),
+    Column("signed_at", Timestamp, primary_key=True),
+    Index("ix_oauth_nonce_signed_at", "signed_at"),
+)
 application_credential = Table(
     "application_credential",
     metadata,
@@ -376,11 +411,21 @@ used_once = Table(
     Column("key_hash", String(64), primary_key=True),
     Column("expires_at", Timestamp, nullable=False),
 )
-revoked_token = Table(
-    "revoked_token",
+revocation_event = Table(
+    "revocation_event",
     metadata,
-    Column("audit_id", String(32), primary_key=True),
-    Column("expires_at", Timestamp, nullable=False),
+    Column("id", Integer, primary_key=True),
+    *[
+        Column(name, ID)
+        for name in ("user_id", "role_id", "domain_id", "project_id", "trust_id", "consumer_id", "access_token_id")
+    ],
+    Column("audit_id", String(32)),
+    Column("audit_chain_id", String(32)),
+    Column("issued_before", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp, nullable=False),
+    Index("ix_revocation_event_audit_id", "audit_id"),
+    Index("ix_revocation_event_audit_chain_id", "audit_chain_id"),
+    Index("ix_revocation_event_revoked_at", "revoked_at"),
 )
 signing_key = Table(
     "signing_key",

@@ -42,7 +42,7 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
 
     `application_credential_id` is set for tokens that came by one: they are bound to its project and its roles;
     `trust_id` likewise for those that came by a trust. `identity_provider_id` and `protocol_id` of those that began
-    with a federated sign-in: they end with the provider.
+    with a federated sign-in: they end with the provider. `access_token_id` is that of OAuth 1 by which it came.
     """
 
     format: int
@@ -57,10 +57,11 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     trust_id: str | None = None
     identity_provider_id: str | None = None
     protocol_id: str | None = None
+    access_token_id: str | None = None
 
     @property
     def is_delegated(self) -> bool:
-        return self.application_credential_id is not None or self.trust_id is not None
+        return bool(self.application_credential_id or self.trust_id or self.access_token_id)
 
     @property
     def issued_at(self) -> datetime:

@@ -35,7 +35,17 @@ REPLACED = (
     (re.compile(r"\b(10\.20\.0|198\.51\.100)\.(?!(?:0|1|2|9|253|254)\b)\d+"), r"\1.10"),
 )
 SECRET = frozenset(
-    {"access", "adminPass", "audit_ids", "original_password", "password", "private_key", "secret", "signature"}
+    {
+        "access",
+        "adminPass",
+        "audit_ids",
+        "oauth_verifier",
+        "original_password",
+        "password",
+        "private_key",
+        "secret",
+        "signature",
+    }
 )
 CHOSEN = frozenset({"fixed_ip_address", "floating_ip_address", "hostId", "hostid", "ip_address", "progress", "tap"})
 """What the cloud chooses; shown as a word."""

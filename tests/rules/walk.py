@@ -7,10 +7,11 @@ entries are read. Tests judge the record; nothing is judged here, so one run sho
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
+from urllib.parse import parse_qs
 
 from sqlalchemy import func, select
 
@@ -29,11 +30,12 @@ STRANGERS = {"no token": None, "garbage": "gAAAAAB-garbage", "nobody": "nobody",
 @dataclass(frozen=True)
 class Call:
     """`route` is "METHOD /path" as in its Route. {words} of the path, query, headers and body stand for what is known.
-    A body that hangs on the time is a function, which is called each time that it is sent.
+    A body that hangs on the time is a function, which is called each time that it is sent; so are headers that are
+    signed, of what is known.
 
-    `keep`: name -> where in the reply ("server.id") stands what is known by it from then on. `at`: path parameters
-    that are called otherwise there. `variant` tells calls of one route apart. `until`: (path, status word or
-    "gone") to wait for.
+    `keep`: name -> where in the reply ("server.id", "form:oauth_token") stands what is known by it from then on.
+    `at`: path parameters that are called otherwise there. `variant` tells calls of one route apart. `until`: (path,
+    status word or "gone") to wait for.
     """
 
     route: str
@@ -41,7 +43,7 @@ class Call:
     keep: Mapping[str, str] = field(default_factory=dict)
     at: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | Callable[[Mapping[str, Any]], Mapping[str, str]] = field(default_factory=dict)
     who: str = "demo"
     status: int | None = None
     variant: str = ""
@@ -214,7 +216,8 @@ class Walker:
         headers: Mapping[str, str] | None = None,
     ) -> Asked:
         url = api.prefix + self._path(call) + self._filled(call.query)
-        sent = {name: self._filled(value) for name, value in call.headers.items()} | dict(headers or {})
+        own = call.headers(self.known) if callable(call.headers) else call.headers
+        sent = {name: self._filled(value) for name, value in own.items()} | dict(headers or {})
         if version and api.microversions:
             sent["openstack-api-version"] = f"{api.microversions.service_type} {version}"
         answer = self.cloud(call.method, url, token, body, sent)
@@ -246,8 +249,10 @@ class Walker:
 
 
 def _at(answer: Answer, where: str) -> Any:
-    """`server.id` of the body; `header:NAME`; a number picks from a list."""
+    """`server.id` of the body; `header:NAME`; `form:NAME` of a body that is a form; a number picks from a list."""
     if where.startswith("header:"):
         return answer.headers[where.removeprefix("header:")]
+    if where.startswith("form:"):
+        return parse_qs(answer.body.decode())[where.removeprefix("form:")][0]
     found = json.loads(answer.body)
     return reduce(lambda value, step: value[int(step) if step.isdigit() else step], where.split("."), found)

@@ -14,8 +14,10 @@ from skyloom.identity.api import (
     grants,
     limits,
     memberships,
+    oauth1,
     projects,
     removed,
+    revocations,
     tokens,
 )
 from skyloom.identity.api.not_built import NOT_BUILT
@@ -55,6 +57,8 @@ ROUTES: list[Route] = [
     *endpoint_filter.ROUTES,
     *endpoint_policies.ROUTES,
     *removed.ROUTES,
+    *revocations.ROUTES,
+    *oauth1.ROUTES,
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from skyloom.identity.api.oauth1 import signed_call
 from skyloom.identity.api.views import Ctx, collection, own_url
 from skyloom.identity.model import Project
 from skyloom.identity.service.application_credentials import shown_rules
@@ -38,7 +39,8 @@ class S3Tokens(msgspec.Struct):
 
 
 def issue(ctx: Ctx, body: Authenticate) -> Reply:
-    return token_reply(ctx, ctx.service.auth.issue(ctx.caller, body.auth), 201)
+    call = signed_call(ctx, with_parameters=False) if "oauth1" in body.auth.identity.methods else None
+    return token_reply(ctx, ctx.service.auth.issue(ctx.caller, body.auth, call), 201)
 
 
 def validate(ctx: Ctx) -> Reply:
@@ -141,6 +143,11 @@ def _token(granted: Granted) -> dict[str, Any]:
             "impersonation": granted.trust.impersonation,
             "trustor_user": {"id": granted.trust.trustor_user_id},
             "trustee_user": {"id": granted.trust.trustee_user_id},
+        }
+    if granted.access_token is not None:
+        shown["OS-OAUTH1"] = {
+            "access_token_id": granted.access_token.id,
+            "consumer_id": granted.access_token.consumer_id,
         }
     if granted.credential is not None:
         shown["application_credential"] = {

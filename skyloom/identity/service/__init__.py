@@ -1,5 +1,7 @@
 """The identity service: what is joined here is what other domains and the API see."""
 
+from datetime import timedelta
+
 from skyloom.access import SYSTEM, Caller, Policy
 from skyloom.access.vault import Vault
 from skyloom.db import Database
@@ -24,8 +26,10 @@ from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
+from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
+from skyloom.identity.service.revocations import RevocationEvents
 from skyloom.identity.service.saml_keys import SamlKeys
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.service.trusts import Trusts
@@ -35,7 +39,9 @@ from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.endpoint_policies import EndpointPolicies as EndpointPolicyStore
 from skyloom.identity.store.federation import FederationStore
 from skyloom.identity.store.grants import Grants
+from skyloom.identity.store.oauth1 import OAuthStore
 from skyloom.identity.store.principals import Principals
+from skyloom.identity.store.revocations import Revocations
 
 __all__ = ["IdentityService"]
 
@@ -54,12 +60,14 @@ class IdentityService:
         open_federation: OpenFederation | None = None,
         open_saml_provider: OpenSamlProvider | None = None,
     ):
-        ground = Ground(db, policy, Principals(db.clock), settings.list_limit)
+        token_life = timedelta(seconds=settings.token_life_s + settings.expired_window_s)
+        ground = Ground(db, policy, Principals(db.clock), Revocations(), token_life, settings.list_limit)
         grants, delegations, catalog, federation = Grants(db.clock), Delegations(), CatalogStore(), FederationStore()
         self.db = db
         self.settings = settings
         self.public_url = public_url
         self.principals = ground.principals
+        self.revocations = RevocationEvents(ground)
         self.passwords = Passwords(settings.password_cost)
         self.domains = Domains(ground, grants)
         self.projects = Projects(ground, grants, self.domains, DEPTHS[settings.enforcement_model])
@@ -85,9 +93,20 @@ class IdentityService:
             ground, grants, self.directories, self.users, self.groups, self.roles, self.projects, self.domains
         )
         self.assignments = Assignments(ground, grants, self.directories, self.projects)
-        self.sessions = Sessions(ground, delegations, self.directories, federation, self.freshness, vault, settings)
+        oauth = OAuthStore()
+        self.oauth1 = OAuth1(ground, oauth, self.consumers, self.roles, vault, settings)
+        self.sessions = Sessions(
+            ground, delegations, self.directories, federation, oauth, self.freshness, vault, settings
+        )
         self.auth = AuthService(
-            ground, self.sessions, delegations, self.directories, self.credentials, self.passwords, settings
+            ground,
+            self.sessions,
+            delegations,
+            self.directories,
+            self.credentials,
+            self.oauth1,
+            self.passwords,
+            settings,
         )
         self.identity_providers = IdentityProviders(ground, federation)
         self.mappings = Mappings(ground, federation)

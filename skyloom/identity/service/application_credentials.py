@@ -177,6 +177,8 @@ class ApplicationCredentials:
     def _require(self, caller: Caller, action: str, user_id: str) -> None:
         target = {"user_id": user_id, "target.user.id": user_id}
         self.ground.policy.require(caller, f"identity:{action}", target)
+        if caller.trust_id or caller.access_token_id:
+            raise NotOfToken("A token got by a trust or OAuth has nothing to do with application credentials.")
 
     def _change(self, caller: Caller, action: str, noun: str, noun_id: str) -> Any:
         return self.ground.change(caller, f"identity:{action}", noun, noun_id)

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 from skyloom.access import SYSTEM, Caller
 from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NotOfToken, ScopeNotAllowed
-from skyloom.identity.model import ApplicationCredential, Trust, User
+from skyloom.identity.model import AccessToken, ApplicationCredential, Trust, User
+from skyloom.identity.oauth1 import SignedCall
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.auth_request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
 from skyloom.identity.service.credentials import Credentials, KeyPair
 from skyloom.identity.service.directories import Directories
+from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted, Sessions
 from skyloom.identity.settings import IdentitySettings
@@ -28,13 +30,16 @@ SIGNATURE_LIFE_S = 900
 
 @dataclass(slots=True)
 class _Proven:
-    """What the methods of one request have established so far."""
+    """What the methods of one request have established so far. `call`: the request itself, for one that is signed."""
 
+    caller: Caller
+    call: SignedCall | None = None
     user: User | None = None
     methods: list[str] = field(default_factory=list)
     chain: str | None = None
     expires_at: datetime | None = None
     credential: ApplicationCredential | None = None
+    access_token: AccessToken | None = None
     identity_provider_id: str | None = None
     protocol_id: str | None = None
 
@@ -72,6 +77,7 @@ class AuthService:
         delegations: Delegations,
         directories: Directories,
         credentials: Credentials,
+        oauth1: OAuth1,
         passwords: Passwords,
         settings: IdentitySettings,
     ):
@@ -82,6 +88,7 @@ class AuthService:
         self.delegations = delegations
         self.directories = directories
         self.credentials = credentials
+        self.oauth1 = oauth1
         self.passwords = passwords
         self.settings = settings
         self._prove: Mapping[str, Callable[[Identity, _Proven], None]] = {
@@ -90,11 +97,12 @@ class AuthService:
             "totp": self._prove_totp,
             "application_credential": self._prove_application_credential,
             "mapped": self._prove_mapped,
+            "oauth1": self._prove_oauth1,
         }
 
-    def issue(self, caller: Caller, request: AuthRequest) -> Granted:
+    def issue(self, caller: Caller, request: AuthRequest, call: SignedCall | None = None) -> Granted:
         """A new token. Raises AuthenticationFailed without saying what was wrong."""
-        proven = _Proven()
+        proven = _Proven(caller, call)
         for method in dict.fromkeys(request.identity.methods):
             prove = self._prove.get(method)
             if prove is None:
@@ -118,7 +126,7 @@ class AuthService:
 
     def issue_mapped(self, caller: Caller, user_id: str, by: Protocol, expires_at: datetime | None) -> Granted:
         """The unscoped token of a user whom an identity provider has proven; it ends at `expires_at` at the latest."""
-        proven = _Proven(identity_provider_id=by.idp_id, protocol_id=by.id, expires_at=expires_at)
+        proven = _Proven(caller, identity_provider_id=by.idp_id, protocol_id=by.id, expires_at=expires_at)
         proven.settle(self.principals.user(self.db.read(), user_id), "mapped")
         assert proven.user is not None
         _check_factors(proven.user, proven.methods)
@@ -129,7 +137,7 @@ class AuthService:
         if found is None or not is_right(found[1]):
             raise AuthenticationFailed()
         row, pair = found
-        proven = _Proven()
+        proven = _Proven(caller)
         proven.settle(self.principals.user(self.db.read(), row["user_id"]), "ec2credential")
         if pair.trust_id is not None:
             return self._issue(caller, proven, self._trust_target(pair.trust_id, proven))
@@ -155,6 +163,7 @@ class AuthService:
             audit_ids=(audit_id(), proven.chain) if proven.chain else (audit_id(),),
             application_credential_id=proven.credential.id if proven.credential else None,
             trust_id=trust.id if trust else None,
+            access_token_id=proven.access_token.id if proven.access_token else None,
             identity_provider_id=proven.identity_provider_id,
             protocol_id=proven.protocol_id,
         )
@@ -207,7 +216,7 @@ class AuthService:
     def _take_token(self, method: str, granted: Granted, proven: _Proven) -> None:
         token = granted.token
         if token.is_delegated:
-            raise NotOfToken("A token got by an application credential or a trust cannot be exchanged for another one.")
+            raise NotOfToken("A token got by a delegation cannot be exchanged; use the delegation again.")
         proven.settle(granted.user, method, *token.method_names)
         proven.chain = token.audit_ids[-1]
         proven.end(token.expires_at)
@@ -249,6 +258,14 @@ class AuthService:
         proven.credential = credential
         proven.end(credential.expires_at)
 
+    def _prove_oauth1(self, identity: Identity, proven: _Proven) -> None:
+        if proven.call is None:
+            raise AuthenticationFailed()
+        access_token = self.oauth1.prove(proven.caller, proven.call)
+        proven.settle(self.principals.user(self.db.read(), access_token.authorizing_user_id), "oauth1")
+        proven.access_token = access_token
+        proven.end(access_token.expires_at)
+
     def _user(self, ref: UserRef | TotpUser) -> User | None:
         sql = self.db.read()
         if ref.id is not None:
@@ -283,6 +300,10 @@ class AuthService:
     def _target(self, scope: Scope | str | None, proven: _Proven) -> _Target:
         """The scope asked for; without a word of it the credential's project, or the user's default one if usable."""
         assert proven.user is not None
+        if proven.access_token is not None:
+            if proven.credential is not None:
+                raise AuthenticationFailed()
+            return _Target(ScopeKind.PROJECT, proven.access_token.project_id)
         if proven.credential is not None:
             own = _Target(ScopeKind.PROJECT, proven.credential.project_id)
             if isinstance(scope, Scope) and self._asked(scope, proven) != own:

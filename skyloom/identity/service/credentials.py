@@ -91,7 +91,7 @@ class Credentials(Registry):
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """One's own for everybody, all for admins and readers of the system; of one project by a delegation."""
         action = "identity:list_credentials"
-        if _is_delegated(caller):
+        if caller.is_delegated:
             if filters.get("project_id", caller.project_id) != caller.project_id:
                 return None
             filters = {**filters, "project_id": caller.project_id}
@@ -155,7 +155,7 @@ class Credentials(Registry):
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
         filters = {"user_id": user_id, "type": EC2}
-        if _is_delegated(caller):
+        if caller.is_delegated:
             filters["project_id"] = caller.project_id or ""
         rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
         return [_ec2(row, _key_pair(self.vault.open(row["sealed_blob"]).decode())) for row in rows]
@@ -182,17 +182,13 @@ class Credentials(Registry):
 def refuse_bound(caller: Caller) -> None:
     if caller.is_bound:
         raise NotOfToken(
-            "A token got by a restricted application credential or by a trust cannot make or change credentials."
+            "A token got by a restricted application credential, a trust or OAuth cannot make or change credentials."
         )
-
-
-def _is_delegated(caller: Caller) -> bool:
-    return bool(caller.application_credential_id or caller.trust_id)
 
 
 def _refuse_other_project(caller: Caller, project_id: str | None) -> None:
     """Who came by a delegation has been handed one project, no key to another, and no second factor of the user."""
-    if _is_delegated(caller) and caller.project_id != project_id:
+    if caller.is_delegated and caller.project_id != project_id:
         raise NotOfToken("A token got by a delegation has to do with credentials of its own project only.")
 
 
@@ -221,7 +217,7 @@ def _ec2(row: Mapping[str, Any], pair: KeyPair) -> Record:
 
 
 class Consumers(Registry):
-    """OAuth consumers: their secret is shown once. The flow that uses them is not built."""
+    """OAuth 1 consumers: their secret is shown once. With one go its request and access tokens."""
 
     resource = resources.CONSUMER
 
@@ -237,3 +233,10 @@ class Consumers(Registry):
 
     def complete(self, caller: Caller, values: Record) -> None:
         values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        self.ground.revoke(tx, {"consumer_id": record["id"]})
+
+    def secret(self, sql: Sql, consumer_id: str) -> str | None:
+        row = self.records.get(sql, consumer_id)
+        return None if row is None else self.vault.open(row["sealed_secret"]).decode()

@@ -109,6 +109,11 @@ class Users(InDomain):
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if "password_hash" in values or values.get("enabled") is False:
             values["tokens_not_before"] = self.db.clock.now()
+            self.ground.revoke(tx, {"user_id": now["id"]})
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        super().before_delete(tx, record)
+        self.ground.revoke(tx, {"user_id": record["id"]})
 
     def after_write(self, tx: Tx, values: Record) -> None:
         if "known_by" in values:
@@ -132,6 +137,7 @@ class Users(InDomain):
         self._take_password(values, user.options)
         with self.write(replace(caller, user_id=user_id), "update", user_id) as tx:
             self.records.change(tx, user_id, {**values, "tokens_not_before": self.db.clock.now()})
+            self.ground.revoke(tx, {"user_id": user_id})
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         self.ground.policy.require(caller, "identity:list_users", {"target.domain_id": caller.domain_id})
@@ -190,6 +196,11 @@ class Groups(InDomain):
     resource = resources.GROUP
     kind = Kind.GROUP
     missing_to_all = frozenset({"delete"})
+
+    def before_delete(self, tx: Tx, record: Record) -> None:
+        if self.grants.find(tx, actor_kind="group", actor_id=record["id"]):
+            self.ground.revoke(tx, *[{"user_id": user_id} for user_id in self.grants.members(tx, record["id"])])
+        super().before_delete(tx, record)
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         self.ground.policy.require(caller, "identity:list_groups", {"target.group.domain_id": caller.domain_id})

@@ -52,6 +52,9 @@ class GrantService:
         with self._begin(caller, _action("revoke", grant), grant.role_id, _whose(grant)) as tx:
             if not self.grants.remove(tx, grant):
                 raise _not_assigned(grant)
+            is_group = grant.actor_kind == "group"
+            users = self.grants.members(tx, grant.actor_id) if is_group else [grant.actor_id]
+            self.ground.revoke(tx, *[{"user_id": user_id, **_ended(grant)} for user_id in users])
 
     def check(self, caller: Caller, grant: Grant) -> None:
         self._require(caller, "check", grant)
@@ -103,6 +106,7 @@ class GrantService:
         with self._begin(caller, "identity:remove_user_from_group", group_id, (user_id,)) as tx:
             if not self.grants.leave(tx, user_id, group_id):
                 raise NoSuch("user", f"{user_id} in group {group_id}")
+            self.ground.revoke(tx, {"user_id": user_id})
 
     def check_member(self, caller: Caller, user_id: str, group_id: str) -> None:
         self._membership(caller, "identity:check_user_in_group", user_id, group_id)
@@ -235,3 +239,10 @@ def _check_domain(role: Record, kind: str, place: Record | None) -> None:
 
 def _not_assigned(grant: Grant) -> NoSuch:
     return NoSuch("role_assignment", f"role {grant.role_id} of {grant.actor_kind} {grant.actor_id}")
+
+
+def _ended(grant: Grant) -> dict[str, str]:
+    """What the tokens have that counted by the grant; an inherited one counts in many projects."""
+    if grant.target_kind == "system" or grant.inherited:
+        return {"role_id": grant.role_id}
+    return {"role_id": grant.role_id, f"{grant.target_kind}_id": grant.target_id}

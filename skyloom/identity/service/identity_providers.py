@@ -18,8 +18,6 @@ MOST_CHARACTERS = 64
 class Named(Registry):
     """Whoever makes one chooses its id."""
 
-    missing_to_all = frozenset({"update"})
-
     def __init__(self, ground: Ground, store: FederationStore):
         super().__init__(ground)
         self.store = store

@@ -33,12 +33,15 @@ class Domains(Registry):
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
         if now["id"] == DEFAULT_DOMAIN and values.get("enabled") is False:
             raise StillEnabled("The default domain cannot be disabled: it holds the users who run the cloud.")
+        if now["enabled"] and values.get("enabled") is False:
+            self.ground.revoke(tx, {"domain_id": now["id"]})
 
     def before_delete(self, tx: Tx, record: Record) -> None:
         """A domain goes with all that is in it, once it is disabled."""
         if record["enabled"]:
             raise StillEnabled(f"Cannot delete domain {record['id']} because it is enabled; disable it first.")
         forget_limits(tx, domain_id=record["id"])
+        self.ground.revoke(tx, {"domain_id": record["id"]})
         self.grants.drop_domain(tx, record["id"])
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -126,6 +129,7 @@ class Projects(Registry):
             below = list(self.ground.principals.subtree(tx, now["id"]))
             if below and self.records.any(tx, id=below, enabled=True):
                 raise StillEnabled(f"Cannot disable project {now['id']} since a project below it is enabled.")
+            self.ground.revoke(tx, {"project_id": now["id"]})
 
     def after_write(self, tx: Tx, values: Record) -> None:
         if "tags" in values:
@@ -135,6 +139,7 @@ class Projects(Registry):
         if self.records.any(tx, parent_id=record["id"]):
             raise NotALeaf(record["id"])
         forget_limits(tx, project_id=record["id"])
+        self.ground.revoke(tx, {"project_id": record["id"]})
         self.grants.forget(tx, "project", record["id"])
 
     def visible(self, caller: Caller, filters: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from skyloom.access import Caller, Policy
@@ -15,15 +16,25 @@ from skyloom.identity.resources import Resource
 from skyloom.identity.service.freshness import things_of
 from skyloom.identity.store.principals import Principals
 from skyloom.identity.store.records import Records
+from skyloom.identity.store.revocations import Revocations
+
+NO_EVENT: Mapping[str, str | None] = {
+    **dict.fromkeys(("user_id", "role_id", "domain_id", "project_id")),
+    **dict.fromkeys(("trust_id", "consumer_id", "access_token_id", "audit_id", "audit_chain_id")),
+}
+"""A revocation event that says nothing."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What every service of identity stands on. `list_limit`: the most items that a list shows."""
+    """What every service of identity stands on. `token_life`: the longest time for which a token can be validated.
+    `list_limit`: the most items that a list shows."""
 
     db: Database
     policy: Policy
     principals: Principals
+    revocations: Revocations
+    token_life: timedelta
     list_limit: int | None = None
 
     @contextmanager
@@ -39,6 +50,11 @@ class Ground:
             self.principals.bump(tx, things_of(action, noun_id) if things is None else things)
             yield tx
             tx.record(action, noun, noun_id)
+
+    def revoke(self, tx: Tx, *events: Mapping[str, str | None]) -> None:
+        """Tell who keeps tokens that those which have these (`user_id`, `role_id`, ...) count no more."""
+        now = self.db.clock.now()
+        self.revocations.note(tx, [{**NO_EVENT, **event} for event in events], now, now - self.token_life)
 
 
 BY_ID = Page(sorts=(Sort("id"),))

@@ -11,13 +11,14 @@ from skyloom.access import SYSTEM, Caller
 from skyloom.access.vault import Vault
 from skyloom.identity.access_rules import allows
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
-from skyloom.identity.model import AccessRule, ApplicationCredential, Project, Role, Trust, User
+from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.federation import FederationStore
+from skyloom.identity.store.oauth1 import OAuthStore
 from skyloom.identity.tokens import ScopeKind, Token, TokenFormat, microseconds
 
 
@@ -47,6 +48,7 @@ class Granted:
     domain: Project | None = None
     credential: ApplicationCredential | None = None
     trust: Trust | None = None
+    access_token: AccessToken | None = None
     federated: Federated | None = None
     generation: int = -1
     fresh_until_us: int | None = None
@@ -62,6 +64,13 @@ class Granted:
         return self.token.scope is ScopeKind.SYSTEM
 
     @property
+    def is_bound(self) -> bool:
+        """It may make no further credentials."""
+        if self.credential is not None:
+            return not self.credential.unrestricted
+        return self.trust is not None or self.access_token is not None
+
+    @property
     def access_rules(self) -> Sequence[AccessRule] | None:
         return self.credential.access_rules if self.credential else None
 
@@ -73,6 +82,7 @@ class Sessions:
         delegations: Delegations,
         directories: Directories,
         federation: FederationStore,
+        oauth: OAuthStore,
         freshness: Freshness,
         vault: Vault,
         settings: IdentitySettings,
@@ -83,6 +93,7 @@ class Sessions:
         self.delegations = delegations
         self.directories = directories
         self.federation = federation
+        self.oauth = oauth
         self.freshness = freshness
         self.vault = vault
         self.settings = settings
@@ -127,11 +138,13 @@ class Sessions:
         return granted
 
     def revoke(self, caller: Caller, text: str) -> None:
+        """With the first token of a chain all go that were made from it."""
         granted = self._subject(text, False)
-        action, audit_id = "identity:revoke_token", granted.token.audit_ids[0]
+        action, audit_ids = "identity:revoke_token", granted.token.audit_ids
         self.ground.policy.require(caller, action, {"target.token.user_id": granted.user.id})
-        with self.ground.change(caller, action, "token", audit_id) as tx:
-            self.principals.revoke(tx, audit_id, granted.token.expires_at, self.db.clock.now())
+        kind = "audit_chain_id" if len(audit_ids) == 1 else "audit_id"
+        with self.ground.change(caller, action, "token", audit_ids[0]) as tx:
+            self.ground.revoke(tx, {kind: audit_ids[0]})
 
     def _subject(self, text: str, also_expired: bool) -> Granted:
         try:
@@ -146,7 +159,7 @@ class Sessions:
         if token.expires_us + window_us <= microseconds(self.db.clock.now()):
             raise TokenInvalid()
         found = self.grant(text, token)
-        if found is None or self.principals.is_revoked(self.db.read(), token.audit_ids):
+        if found is None or self.ground.revocations.is_revoked(self.db.read(), token.audit_ids):
             raise TokenInvalid()
         rests_on = found.rests_on | _things(found)
         return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found), rests_on=rests_on)
@@ -178,6 +191,8 @@ class Sessions:
             return None
         if token.trust_id is not None:
             return self._grant_trust(text, token, user, token.trust_id)
+        if token.access_token_id is not None:
+            return self._grant_oauth(text, token, user, token.access_token_id)
         sql = self.db.read()
         if token.scope is ScopeKind.UNSCOPED:
             return Granted(text, token, user, (), federated=federated)
@@ -233,6 +248,18 @@ class Sessions:
         if not roles or not held.issuperset(role.id for role in roles):
             return None
         return Granted(text, token, user, roles, project=project, trust=trust, rests_on=frozenset(rests_on))
+
+    def _grant_oauth(self, text: str, token: Token, user: User, access_token_id: str) -> Granted | None:
+        """The access token's roles, as far as the user has them still."""
+        sql = self.db.read()
+        access_token = self.oauth.access_token(sql, access_token_id)
+        project = self.principals.project(sql, token.scope_id)
+        if access_token is None or project is None or not project.enabled:
+            return None
+        handed_on = {role.id for role in self.principals.roles(sql, access_token.role_ids)}
+        held = self.principals.roles_on_project(sql, user.id, project.id)
+        roles = [role for role in held if role.id in handed_on]
+        return Granted(text, token, user, roles, project=project, access_token=access_token) if roles else None
 
     def first_trustor(self, trust: Trust) -> str:
         """Of a trust made from another one: the user whose roles it all began with."""
@@ -305,7 +332,8 @@ def _caller(granted: Granted) -> Caller:
         system=granted.is_system,
         roles=frozenset(role.name.lower() for role in granted.roles),
         audit_ids=token.audit_ids,
-        is_bound=granted.trust is not None or (granted.credential is not None and not granted.credential.unrestricted),
+        is_bound=granted.is_bound,
         trust_id=token.trust_id,
         application_credential_id=token.application_credential_id,
+        access_token_id=token.access_token_id,
     )

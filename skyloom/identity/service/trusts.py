@@ -57,6 +57,8 @@ class Trusts:
             caller, "identity:create_trust", {"target.trust.trustor_user_id": want.trustor_user_id}
         )
         _refuse_application_credential(caller)
+        if caller.access_token_id is not None:
+            raise NotOfToken("A token got by OAuth cannot be handed on by a trust.")
         if want.project_id and not want.roles:
             raise ScopeNotAllowed("A trust on a project hands on at least one role; name it in roles.")
         self.users.show(want.trustee_user_id)
@@ -107,6 +109,7 @@ class Trusts:
         _refuse_application_credential(caller)
         with self._change(caller, "delete_trust", trust_id) as tx:
             self.store.remove_trust(tx, trust_id)
+            self.ground.revoke(tx, {"trust_id": trust_id})
 
     def roles_of(self, trust: Trust) -> Sequence[Record]:
         """The roles that the trust hands on, as far as they still exist."""

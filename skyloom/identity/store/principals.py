@@ -13,7 +13,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     union_all,
@@ -32,7 +31,6 @@ from skyloom.identity.tables import (
     implied_role,
     membership,
     project,
-    revoked_token,
     role,
     signing_key,
     user,
@@ -141,7 +139,6 @@ DOMAINS_OF_USER = PROJECT_COLUMNS.where(
     project.c.id.in_(DIRECT.where(assignment.c.target_kind == "domain")),
 ).order_by(project.c.name)
 
-REVOKED = select(literal(1)).where(revoked_token.c.audit_id.in_(bindparam("audit_ids", expanding=True)))
 GENERATION = f"SELECT value FROM {identity_generation.name} WHERE id = 1"
 ABOVE = (
     select(above.c.id, above.c.name, above.c.parent_id, above.c.is_domain)
@@ -168,8 +165,6 @@ CHANGES = (
 CHANGES_KEPT = 1000
 """Generations whose changes are kept; who saw none of so many takes everything for changed."""
 SIGNING_KEYS = select(signing_key.c.sealed_key).order_by(signing_key.c.id.desc())
-FORGET_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at < bindparam("now"))
-
 
 COMPARISONS = {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq")}
 COMPARISONS |= {"lte": operator.le, "gte": operator.ge, "neq": operator.ne}
@@ -241,15 +236,6 @@ class Principals:
     def subtree(self, sql: Sql, project_id: str) -> dict[str, str]:
         """Ids of all projects below, each with its parent's."""
         return {row.id: row.parent_id for row in sql.execute(SUBTREE, {"target_id": project_id})}
-
-    def is_revoked(self, sql: Sql, audit_ids: Sequence[str]) -> bool:
-        return sql.execute(REVOKED, {"audit_ids": list(audit_ids)}).first() is not None
-
-    def revoke(self, sql: Sql, audit_id: str, expires_at: datetime, now: datetime) -> None:
-        """Idempotent; forgets those that have run out meanwhile."""
-        sql.execute(FORGET_REVOKED, {"now": now})
-        if not self.is_revoked(sql, [audit_id]):
-            sql.execute(insert(revoked_token), {"audit_id": audit_id, "expires_at": expires_at})
 
     def generation(self, reader: Reader) -> int:
         """A number that grows with every change of identity data: what was cached under an older one is stale.

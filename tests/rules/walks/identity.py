@@ -6,6 +6,7 @@ from tests.cloud import PASSWORD
 from tests.rules.walk import Call, Walk
 from tests.rules.walks import identity_delegations as delegations
 from tests.rules.walks import identity_federation as federation
+from tests.rules.walks import identity_oauth as oauth
 
 SUBJECT = {"x-subject-token": "{demo_token}"}
 PASSWORDS = {"methods": ["password"], "password": {"user": {"id": "{demo_id}", "password": "{demo_password}"}}}
@@ -178,6 +179,7 @@ WALK = Walk(
         Call("GET /v3/auth/domains"),
         Call("GET /v3/auth/system"),
         Call("DELETE /v3/auth/tokens", headers={"x-subject-token": "{a_token}"}, who="admin"),
+        Call("GET /v3/OS-REVOKE/events", who="admin"),
         *DOMAIN,
         *PROJECT,
         *USER,
@@ -216,6 +218,7 @@ WALK = Walk(
         Call(f"DELETE {IMPLIED}", who="admin"),
         *delegations.CALLS,
         *federation.CALLS,
+        *oauth.CALLS,
         _deleted("credential", "credentials"),
         _deleted("consumer", "OS-OAUTH1/consumers"),
         _deleted("endpoint_group", "OS-EP-FILTER/endpoint_groups"),

@@ -125,12 +125,3 @@ def test_what_changed_is_told_by_generation(tree: Database) -> None:
         principals.bump(tx, ())
     assert principals.changes(tree.read(), before) == (before + 3, {before + 1: {"u", "v"}, before + 3: {""}})
     assert principals.changes(tree.read(), before + 3) == (before + 3, {})
-
-
-def test_a_revocation_is_kept_until_the_token_would_have_ended(tree: Database) -> None:
-    now = tree.clock.now()
-    with tree.begin(SYSTEM) as tx:
-        principals.revoke(tx, "audit", now, now)
-        principals.revoke(tx, "audit", now, now)
-    assert principals.is_revoked(tree.read(), ["other", "audit"])
-    assert not principals.is_revoked(tree.read(), ["other"])

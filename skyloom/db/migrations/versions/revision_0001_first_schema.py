@@ -252,11 +252,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_resource_provider_name")),
     )
     op.create_table(
-        "revoked_token",
-        sa.Column("audit_id", sa.String(length=32), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("audit_id", name=op.f("pk_revoked_token")),
+        "revocation_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("role_id", sa.String(length=64), nullable=True),
+        sa.Column("domain_id", sa.String(length=64), nullable=True),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("trust_id", sa.String(length=64), nullable=True),
+        sa.Column("consumer_id", sa.String(length=64), nullable=True),
+        sa.Column("access_token_id", sa.String(length=64), nullable=True),
+        sa.Column("audit_id", sa.String(length=32), nullable=True),
+        sa.Column("audit_chain_id", sa.String(length=32), nullable=True),
+        sa.Column("issued_before", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_revocation_event")),
     )
+    with op.batch_alter_table("revocation_event", schema=None) as batch_op:
+        batch_op.create_index("ix_revocation_event_audit_chain_id", ["audit_chain_id"], unique=False)
+        batch_op.create_index("ix_revocation_event_audit_id", ["audit_id"], unique=False)
+        batch_op.create_index("ix_revocation_event_revoked_at", ["revoked_at"], unique=False)
+
     op.create_table(
         "role",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -663,6 +678,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_network_segment_network_id"), ["network_id"], unique=False)
 
     op.create_table(
+        "oauth_nonce",
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("nonce", sa.String(length=255), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"], ["consumer.id"], name=op.f("fk_oauth_nonce_consumer_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("consumer_id", "token", "nonce", "signed_at", name=op.f("pk_oauth_nonce")),
+    )
+    with op.batch_alter_table("oauth_nonce", schema=None) as batch_op:
+        batch_op.create_index("ix_oauth_nonce_signed_at", ["signed_at"], unique=False)
+
+    op.create_table(
         "port",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -847,6 +876,30 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "access_token",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("authorizing_user_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("role_ids", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["authorizing_user_id"], ["user.id"], name=op.f("fk_access_token_authorizing_user_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"], ["consumer.id"], name=op.f("fk_access_token_consumer_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_access_token_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_token")),
+    )
+    with op.batch_alter_table("access_token", schema=None) as batch_op:
+        batch_op.create_index("ix_access_token_authorizing_user_id", ["authorizing_user_id"], unique=False)
+        batch_op.create_index("ix_access_token_consumer_id", ["consumer_id"], unique=False)
+
+    op.create_table(
         "application_credential",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -1020,6 +1073,30 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("remote_id", schema=None) as batch_op:
         batch_op.create_index("ix_remote_id_idp_id", ["idp_id"], unique=False)
+
+    op.create_table(
+        "request_token",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_verifier", sa.LargeBinary(), nullable=True),
+        sa.Column("authorizing_user_id", sa.String(length=64), nullable=True),
+        sa.Column("role_ids", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["authorizing_user_id"], ["user.id"], name=op.f("fk_request_token_authorizing_user_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"], ["consumer.id"], name=op.f("fk_request_token_consumer_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_request_token_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_request_token")),
+    )
+    with op.batch_alter_table("request_token", schema=None) as batch_op:
+        batch_op.create_index("ix_request_token_consumer_id", ["consumer_id"], unique=False)
 
     op.create_table(
         "router",

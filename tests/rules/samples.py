@@ -38,6 +38,7 @@ SECRET = frozenset(
     {
         "access",
         "adminPass",
+        "audit_chain_id",
         "audit_ids",
         "oauth_verifier",
         "original_password",

@@ -24,6 +24,7 @@ from skyloom.parts.processes import Daemon, Processes
 from skyloom.web.server import Server, TlsFiles
 from skyloom.web.tls import ensure_keyring
 from skyloom.wire.choice import Choice
+from skyloom.wire.configuration import configuration
 from skyloom.wire.core import Core
 from skyloom.wire.down import AGENT, take_down
 from skyloom.wire.host import Hosts, names
@@ -150,7 +151,8 @@ class Control:
             return Server(self.core.application(), host, port)
         keyring = ensure_keyring(self.home.tls, host)
         write_whole(self.home.ca, keyring.ca.read_bytes(), 0o644)
-        return Server(self.core.application(), host, port, TlsFiles(keyring.certificate, keyring.key))
+        client_ca = configuration(self.home, self.plan).web.client_ca_file
+        return Server(self.core.application(), host, port, TlsFiles(keyring.certificate, keyring.key, client_ca))
 
 
 def python() -> dict[str, str]:

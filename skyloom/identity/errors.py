@@ -1,6 +1,8 @@
 """Errors of the identity service."""
 
-from skyloom.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, Unauthorized, Unavailable
+from typing import ClassVar
+
+from skyloom.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, SkyloomError, Unauthorized, Unavailable
 
 
 class AuthenticationFailed(Unauthorized):
@@ -35,6 +37,13 @@ class NoSuch(NotFound):
 
     def __init__(self, noun: str, noun_id: str):
         super().__init__(f"Could not find {noun.replace('_', ' ')}: {noun_id}.", noun=noun, id=noun_id)
+
+
+class MarkerNotFound(NotFound):
+    code = "identity.marker_not_found"
+
+    def __init__(self, marker: str):
+        super().__init__(f"Marker {marker} could not be found; it is the id of the last item of the page before.")
 
 
 class Duplicate(Conflict):
@@ -257,3 +266,30 @@ class OAuthRefused(Unauthorized):
     """A request that OAuth's rules do not let through: the signature, the verifier, the time."""
 
     code = "identity.oauth_refused"
+
+
+class OAuth2Error(SkyloomError):
+    """What the token endpoint of OAuth 2 refuses, in the form of RFC 6749; `word` is the RFC's."""
+
+    code = "identity.oauth_failed"
+    word: ClassVar[str] = "server_error"
+
+
+class OAuth2InvalidRequest(OAuth2Error, BadRequest):
+    code = "identity.oauth_request_invalid"
+    word = "invalid_request"
+
+
+class OAuth2UnsupportedGrantType(OAuth2Error, BadRequest):
+    code = "identity.oauth_grant_type_unsupported"
+    word = "unsupported_grant_type"
+
+
+class OAuth2InvalidClient(OAuth2Error, Unauthorized):
+    """One sentence for every cause, as of a log-in."""
+
+    code = "identity.oauth_client_invalid"
+    word = "invalid_client"
+
+    def __init__(self) -> None:
+        super().__init__("Client authentication failed.")

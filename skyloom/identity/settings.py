@@ -10,6 +10,7 @@ from skyloom.identity.saml import ContactType
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[int, Meta(ge=1)]
 Days = Annotated[int, Meta(ge=1)]
+ClientMethod = Literal["tls_client_auth", "client_secret_basic"]
 EnforcementModel = Literal["flat", "strict_two_level"]
 
 
@@ -71,3 +72,7 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """OAuth 1: so many seconds a user has to authorize a request token. 0: for ever."""
     access_token_duration: Annotated[int, Meta(ge=0)] = 86_400
     """OAuth 1: so many seconds a consumer can use an access token. 0: for ever."""
+    oauth2_authn_methods: tuple[ClientMethod, ...] = ("tls_client_auth", "client_secret_basic")
+    """How a client of OAuth 2 may prove who it is: by a certificate of its user, by an application credential."""
+    oauth2_cert_dn_mapping_id: Annotated[str, Meta(min_length=1, max_length=64)] = "oauth2_mapping"
+    """The mapping that says of whom a client's certificate is."""

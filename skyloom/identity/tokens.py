@@ -43,6 +43,7 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     `application_credential_id` is set for tokens that came by one: they are bound to its project and its roles;
     `trust_id` likewise for those that came by a trust. `identity_provider_id` and `protocol_id` of those that began
     with a federated sign-in: they end with the provider. `access_token_id` is that of OAuth 1 by which it came.
+    `thumbprint` is that of the certificate without which it is worth nothing (OAuth 2 by mutual TLS).
     """
 
     format: int
@@ -58,6 +59,7 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     identity_provider_id: str | None = None
     protocol_id: str | None = None
     access_token_id: str | None = None
+    thumbprint: str | None = None
 
     @property
     def is_delegated(self) -> bool:

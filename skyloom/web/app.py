@@ -70,8 +70,8 @@ class Application:
         return self.apis.get(request.path if end < 0 else request.path[:end])
 
     def _answer(self, request: Request, api: Api | None, request_id: str) -> Reply:
-        if "\x00" in request.path:
-            raise PathInvalid("The path holds a NUL byte; no resource has such a name.")
+        if "\x00" in request.path or "%00" in request.query:
+            raise PathInvalid("The URL holds a NUL byte; nothing has such a name.")
         if api is None:
             return self._root(request)
         path = request.path[len(api.prefix) :]
@@ -105,7 +105,7 @@ class Application:
         raise MethodNotAllowed(f"{request.path} does not take {request.method}; it takes {allow}.", allow=allow)
 
     def _caller(self, request: Request, route: Route, request_id: str) -> Caller:
-        token = request.headers.get("x-auth-token", "")
+        token = request.headers.get("x-auth-token") or _bearer(request)
         asked = request.headers.get("x-openstack-request-id", "")
         global_id = asked if GLOBAL_REQUEST_ID.fullmatch(asked) else None
         if route.policy == PUBLIC:
@@ -138,6 +138,12 @@ class Application:
         host = request.headers.get("host", "localhost")
         links = {api.name: f"{self.scheme}://{host}{prefix}/" for prefix, api in self.apis.items()}
         return render({"name": self.name, "apis": links}, 200)
+
+
+def _bearer(request: Request) -> str:
+    """The token of an Authorization header, as clients of OAuth 2 send it (RFC 6750)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def render(result: Any, status: int) -> Reply:

@@ -22,6 +22,8 @@ class NotJson(UnsupportedMedia):
     code = "request.not_json"
 
 
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""Which no database keeps in a text, nor may a name hold it."""
 AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
 
@@ -37,6 +39,8 @@ def decode(request: Request, kind: Any, limit_bytes: int) -> Any:
     raw = request.body.read(limit_bytes)
     if not raw:
         raise BodyMissing("The request has no body; this call needs a JSON object.")
+    if b"\\u0000" in raw and NUL.search(raw):
+        raise BodyInvalid("The body holds a NUL byte (\\u0000); no text may.")
     try:
         return _decoder(kind).decode(raw)
     except msgspec.ValidationError as error:

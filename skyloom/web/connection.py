@@ -72,6 +72,7 @@ class Connection:
         self._patience = patience
         self._parser = Parser()
         self._handshaking = isinstance(sock, ssl.SSLSocket)
+        self._certificate: bytes | None = None
         self._outgoing: memoryview | None = None
         self._ends = False
         self._lingers = False
@@ -117,6 +118,8 @@ class Connection:
         except ssl.SSLWantWriteError:
             return WRITE
         self._handshaking = False
+        if self._socket.context.verify_mode is not ssl.CERT_NONE:
+            self._certificate = self._socket.getpeercert(binary_form=True)
         return self._converse() if self._has_more() else READ
 
     def _converse(self) -> int:
@@ -186,7 +189,7 @@ class Connection:
         except UnicodeDecodeError as e:
             raise Refusal(400, "The path is not UTF-8; percent-encode it as UTF-8.") from e
         body = Body(self._body(incoming), incoming.content_length)
-        return Request(incoming.method, path, raw_path, query, incoming.headers, self._client, body)
+        return Request(incoming.method, path, raw_path, query, incoming.headers, self._client, self._certificate, body)
 
     def _refuse(self, refusal: Refusal) -> None:
         reply = plain(refusal.status, refusal.sentence)

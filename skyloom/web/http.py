@@ -66,7 +66,8 @@ def _too_large(limit_bytes: int) -> TooLarge:
 @dataclass(slots=True)
 class Request:
     """`path` is percent-decoded, `raw_path` and `query` are as sent; header names are lower case, repeated headers
-    are joined by ", ". `client` is the address of the peer."""
+    are joined by ", ". `client` is the address of the peer, `certificate` the one that it proved to have and that the
+    server's client CA has signed (DER)."""
 
     method: str
     path: str
@@ -74,6 +75,7 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
+    certificate: bytes | None = None
     body: Body = field(default_factory=lambda: Body.of(b""))
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skyloom.aside import on_step_aside
-from skyloom.errors import Unavailable
+from skyloom.errors import BadRequest, Unavailable
 from skyloom.web.connection import CLOSED, READ, Connection, Patience
 from skyloom.web.http import Application
 
@@ -43,8 +43,16 @@ CONNECTIONS_LIMIT = 4096
 
 
 class TlsFiles(NamedTuple):
+    """With `client_ca`, CA certificates in PEM, clients are asked for a certificate and need not have one; one that
+    those CAs have not signed ends the handshake."""
+
     certificate: Path
     key: Path
+    client_ca: Path | None = None
+
+
+class ClientCaInvalid(BadRequest):
+    code = "server.client_ca_invalid"
 
 
 class Server:
@@ -313,4 +321,10 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(files.certificate, files.key)
+    if files.client_ca is not None:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        try:
+            context.load_verify_locations(files.client_ca)
+        except OSError as error:
+            raise ClientCaInvalid(f"client_ca: {files.client_ca} holds no CA certificates in PEM.") from error
     return context

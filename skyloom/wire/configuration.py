@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from skyloom.errors import BadRequest
 from skyloom.home import Home, Plan
 from skyloom.identity import IdentitySettings
+from skyloom.web.settings import WebSettings
 
 
 class ConfigurationInvalid(BadRequest):
@@ -24,6 +25,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A field is a table, its fields are the keys. Without a file everything has its default."""
 
     identity: IdentitySettings = IdentitySettings()
+    web: WebSettings = WebSettings()
 
 
 def configuration(home: Home, plan: Plan) -> Configuration:

@@ -182,4 +182,4 @@ class Core:
         return Application(list(self.apis()), self._authenticate, scheme, "Skyloom")
 
     def _authenticate(self, token: str, request: Request) -> Caller:
-        return self.identity.authenticate(token, request.method, request.path)
+        return self.identity.authenticate(token, request.method, request.path, request.certificate)

@@ -40,7 +40,7 @@ def main() -> None:
         service.bootstrap(Bootstrap("R", ["admin"], [FirstUser("root", "word", "admin", "admin", True)], catalog))
         application = Application(
             [api(service)],
-            lambda token, request: service.authenticate(token, request.method, request.path),
+            lambda token, request: service.authenticate(token, request.method, request.path, request.certificate),
             "https",
             "S",
         )

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from keystoneauth1.identity.v3 import Keystone2Keystone, Password
@@ -15,23 +14,11 @@ from keystoneauth1.plugin import AUTH_INTERFACE
 from keystoneauth1.session import Session
 from openstack.connection import Connection
 
+from tests.parts import documented
 from tests.parts.whole_cloud import COMMAND_LIMIT_S, WholeCloud, await_true
 
 pytestmark = pytest.mark.needs("xmlsec1")
 SIMULATED = ("--hypervisor", "simulated", "--network", "simulated", "--hosts", "1")
-RULES: list[dict[str, Any]] = [
-    {
-        "local": [
-            {"user": {"name": "{0}"}, "projects": [{"name": "from {1}", "roles": [{"name": "member"}]}]},
-        ],
-        "remote": [
-            {"type": "openstack_user"},
-            {"type": "openstack_project"},
-            {"type": "openstack_roles", "any_one_of": ["member"]},
-            {"type": "openstack_user_domain", "any_one_of": ["Default"]},
-        ],
-    },
-]
 
 
 @dataclass(frozen=True)
@@ -58,40 +45,35 @@ class TwoClouds:
 
 
 @pytest.fixture(scope="module")
-def two(clouds: Callable[..., WholeCloud], run_folder: Path) -> TwoClouds:
+def two(clouds: Callable[..., WholeCloud], run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> TwoClouds:
     home, away = clouds("home", *SIMULATED), clouds("away", *SIMULATED)
     home.up()
     away.up()
     authorities = run_folder / "authorities.pem"
     authorities.write_bytes(b"".join((cloud.home.folder / "ca.pem").read_bytes() for cloud in (home, away)))
-    trust(home, away)
+    trust(home, away, authorities, tmp_path_factory.mktemp("bursting"))
     away.connect("skyloom-admin").image.create_image(
         name="picture", disk_format="raw", container_format="bare", visibility="public", data=b"bytes", wait=True
     )
     return TwoClouds(home, away, authorities)
 
 
-def trust(home: WholeCloud, away: WholeCloud) -> None:
-    """As docs/federation.md tells the two operators."""
-    here, there = (cloud.connect("skyloom-admin") for cloud in (home, away))
-    metadata = here.identity.get("/OS-FEDERATION/saml2/metadata").text
-    provider = "/OS-FEDERATION/identity_providers/home"
-    put(there, "/OS-FEDERATION/mappings/home", {"mapping": {"rules": RULES}})
-    put(there, provider, {"identity_provider": {"enabled": True}})
-    put(there, f"{provider}/protocols/saml2", {"protocol": {"mapping_id": "home"}})
-    options = {"metadata": metadata, "accepts_unasked": True}
-    put(there, f"{provider}/protocols/saml2/config", {"config": {"driver": "saml2", "options": options}})
-    url = f"https://127.0.0.1:{away.port}/identity/v3{provider}/protocols/saml2/auth"
-    put(
-        here,
-        "/OS-FEDERATION/service_providers/away",
-        {"service_provider": {"auth_url": url, "sp_url": url, "enabled": True}},
-    )
+def trust(home: WholeCloud, away: WholeCloud, authorities: Path, folder: Path) -> None:
+    """By the commands of docs/federation.md."""
+    both = {name: cloud.connect("skyloom-admin").config.config for name, cloud in (("home", home), ("away", away))}
+    told = {name: {"auth": config["auth"], "cacert": config["cacert"]} for name, config in both.items()}
+    (folder / "clouds.yaml").write_text(json.dumps({"clouds": told}))
+    known = {
+        "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
+        "CA": str(authorities),
+        "HOME_CLOUD": identity_url(home),
+        "AWAY_CLOUD": identity_url(away),
+    }
+    documented.run("federation.md", "burst", folder, known)
 
 
-def put(connection: Connection, path: str, body: Any) -> None:
-    answer = connection.identity.put(path, json=body)
-    assert answer.status_code < 300, answer.text
+def identity_url(cloud: WholeCloud) -> str:
+    return f"https://127.0.0.1:{cloud.port}/identity/v3"
 
 
 def test_a_user_of_one_cloud_has_a_server_in_the_other(two):

@@ -80,7 +80,9 @@ class Federated:
 
 @pytest.fixture(scope="module")
 def federated(clouds: Callable[..., WholeCloud], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federated]:
-    cloud = clouds("federated", "--hypervisor", "simulated", "--network", "simulated", "--trusted-dashboard", DASHBOARD)
+    settings = tmp_path_factory.mktemp("federated") / "skyloom.toml"
+    settings.write_text(f'[identity]\ntrusted_dashboards = ["{DASHBOARD}"]\n')
+    cloud = clouds("federated", "--hypervisor", "simulated", "--network", "simulated", "--config", str(settings))
     cloud.up()
     provider = OidcProvider(f"https://127.0.0.1:{cloud.port}/identity{WEBSSO}")
     yield Federated(cloud, provider, tmp_path_factory.mktemp("federation"))

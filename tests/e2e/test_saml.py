@@ -17,7 +17,8 @@ from keystoneauth1 import loading
 from keystoneauth1.exceptions import AuthorizationFailure
 from keystoneauth1.session import Session
 
-from tests.e2e.test_bursting import SIMULATED, put
+from tests.e2e.test_bursting import SIMULATED, identity_url
+from tests.parts import documented
 from tests.parts.saml_provider import PASSWORD_OF_ALL, RealProvider, real_provider
 from tests.parts.whole_cloud import COMMAND_LIMIT_S, WholeCloud
 
@@ -29,12 +30,6 @@ pytestmark = [
 ]
 DASHBOARD = "https://dashboard.test/auth/websso/"
 PROVIDER = "/OS-FEDERATION/identity_providers/school"
-RULES: list[dict[str, Any]] = [
-    {
-        "local": [{"user": {"name": "{0}"}, "projects": [{"name": "lab", "roles": [{"name": "member"}]}]}],
-        "remote": [{"type": "uid"}, {"type": "eduPersonAffiliation", "any_one_of": ["staff", "student"]}],
-    }
-]
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Joined:
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self.cloud.port}/identity/v3"
+        return identity_url(self.cloud)
 
     @property
     def ca(self) -> str:
@@ -56,24 +51,25 @@ class Joined:
 
 
 @pytest.fixture(scope="module")
-def joined(clouds: Callable[..., WholeCloud], run_folder: Path) -> Iterator[Joined]:
-    cloud = clouds("school", *SIMULATED, "--trusted-dashboard", DASHBOARD)
+def joined(
+    clouds: Callable[..., WholeCloud], run_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Joined]:
+    """As docs/federation.md tells."""
+    settings = run_folder / "school.toml"
+    settings.write_text(f'[identity]\ntrusted_dashboards = ["{DASHBOARD}"]\n')
+    cloud = clouds("school", *SIMULATED, "--config", str(settings))
     cloud.up()
-    admin = cloud.connect("skyloom-admin")
+    folder = tmp_path_factory.mktemp("joining")
     with real_provider(run_folder / "provider") as school:
-        # as docs/federation.md tells
-        put(admin, "/OS-FEDERATION/mappings/school", {"mapping": {"rules": RULES}})
-        put(admin, PROVIDER, {"identity_provider": {"enabled": True, "remote_ids": [school.entity_id]}})
-        protocol = {"mapping_id": "school", "remote_id_attribute": "MELLON_IDP"}
-        put(admin, f"{PROVIDER}/protocols/saml2", {"protocol": protocol})
-        options = {"metadata": school.metadata()}
-        put(admin, f"{PROVIDER}/protocols/saml2/config", {"config": {"driver": "saml2", "options": options}})
-        own = requests.get(
-            f"https://127.0.0.1:{cloud.port}/identity/v3{PROVIDER}/protocols/saml2/auth?metadata",
-            verify=str(cloud.home.folder / "ca.pem"),
-            timeout=60,
-        )
-        school.trust(own.text)
+        (folder / "provider.xml").write_text(school.metadata())
+        known = {
+            "OS_CLIENT_CONFIG_FILE": str(cloud.home.clouds_yaml),
+            "OS_CLOUD": "skyloom-admin",
+            "CA": str(cloud.home.folder / "ca.pem"),
+            "CLOUD": identity_url(cloud),
+        }
+        documented.run("federation.md", "join", folder, known)
+        school.trust((folder / "cloud.xml").read_text())
         yield Joined(cloud, school)
 
 

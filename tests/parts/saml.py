@@ -69,6 +69,6 @@ def at(clock: Clock, seconds: float) -> str:
     return (clock.now() + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read(provider: Provider, text: bytes) -> Any:
-    asking = SamlServiceProvider(provider.pair, provider.clock)
+def read(provider: Provider, text: bytes, **trust: bool) -> Any:
+    asking = SamlServiceProvider(provider.pair, provider.clock, **trust)
     return asking.read(HERE, asking.check_metadata(provider.metadata), text)

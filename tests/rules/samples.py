@@ -39,6 +39,7 @@ SECRET = frozenset(
         "access",
         "adminPass",
         "audit_chain_id",
+        "audit_id",
         "audit_ids",
         "oauth_verifier",
         "original_password",
@@ -48,7 +49,9 @@ SECRET = frozenset(
         "signature",
     }
 )
-CHOSEN = frozenset({"fixed_ip_address", "floating_ip_address", "hostId", "hostid", "ip_address", "progress", "tap"})
+CHOSEN = frozenset(
+    {"expires_in", "fixed_ip_address", "floating_ip_address", "hostId", "hostid", "ip_address", "progress", "tap"}
+)
 """What the cloud chooses; shown as a word."""
 
 

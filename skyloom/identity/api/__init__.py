@@ -5,7 +5,6 @@ from skyloom.identity import resources
 from skyloom.identity.api import (
     bursting,
     delegations,
-    discovery,
     domain_configs,
     endpoint_filter,
     endpoint_policies,
@@ -15,15 +14,15 @@ from skyloom.identity.api import (
     limits,
     memberships,
     oauth1,
+    oauth2,
     projects,
     removed,
     revocations,
     tokens,
 )
-from skyloom.identity.api.not_built import NOT_BUILT
+from skyloom.identity.api.discovery import Discovery
 from skyloom.identity.api.plain import Plain
 from skyloom.identity.service import IdentityService
-from skyloom.web.errors import identity_form
 from skyloom.web.routes import Api, Route
 
 PLAIN = (
@@ -45,8 +44,7 @@ PLAIN = (
     Plain(resources.MAPPING, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
     Plain(resources.SERVICE_PROVIDER, prefix="OS-FEDERATION/", methods="PUT GET PATCH DELETE"),
 )
-ROUTES: list[Route] = [
-    *discovery.ROUTES,
+OTHERS: list[Route] = [
     *tokens.ROUTES,
     *projects.ROUTES,
     *[route for plain in PLAIN for route in plain.routes()],
@@ -59,12 +57,14 @@ ROUTES: list[Route] = [
     *removed.ROUTES,
     *revocations.ROUTES,
     *oauth1.ROUTES,
+    *oauth2.ROUTES,
     *limits.ROUTES,
     *federation.ROUTES,
     *federation_auth.ROUTES,
     *bursting.ROUTES,
 ]
+ROUTES = [*Discovery(OTHERS).routes(), *OTHERS]
 
 
 def api(service: IdentityService) -> Api:
-    return Api("identity", "/identity", ROUTES, service, identity_form, statuses={OverLimit: 403}, not_built=NOT_BUILT)
+    return Api("identity", "/identity", ROUTES, service, oauth2.error_form, statuses={OverLimit: 403})

@@ -1,7 +1,11 @@
-"""The version documents of the identity API."""
+"""The version documents of the identity API, and its JSON Home for who asks for that."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from skyloom.identity.api import json_home
 from skyloom.identity.api.views import Ctx
 from skyloom.web.app import render
 from skyloom.web.http import Reply
@@ -11,12 +15,35 @@ VERSION = "v3.14"
 UPDATED = "2020-04-07T00:00:00Z"
 
 
-def versions(ctx: Ctx) -> Reply:
-    return render({"versions": {"values": [_v3(ctx)]}}, 300)
+class Discovery:
+    def __init__(self, routes: Sequence[Route]):
+        """`routes`: all others of the API."""
+        self.below_root = msgspec.json.encode(json_home.document(routes, "/v3"))
+        self.below_version = msgspec.json.encode(json_home.document(routes))
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/", self.versions, PUBLIC, status=300),
+            Route("GET", "/v3", self.version, PUBLIC),
+        ]
+
+    def versions(self, ctx: Ctx) -> Reply:
+        if _wants_home(ctx):
+            return _home(self.below_root)
+        return render({"versions": {"values": [_v3(ctx)]}}, 300)
+
+    def version(self, ctx: Ctx) -> Reply:
+        if _wants_home(ctx):
+            return _home(self.below_version)
+        return render({"version": _v3(ctx)}, 200)
 
 
-def version(ctx: Ctx) -> Any:
-    return {"version": _v3(ctx)}
+def _wants_home(ctx: Ctx) -> bool:
+    return json_home.is_wanted(ctx.request.headers.get("accept", ""))
+
+
+def _home(document: bytes) -> Reply:
+    return Reply(200, [("Content-Type", json_home.MEDIA_TYPE), ("Vary", "Accept")], document)
 
 
 def _v3(ctx: Ctx) -> dict[str, Any]:
@@ -27,9 +54,3 @@ def _v3(ctx: Ctx) -> dict[str, Any]:
         "links": [{"rel": "self", "href": f"{ctx.base_url}/v3/"}],
         "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}],
     }
-
-
-ROUTES = [
-    Route("GET", "/", versions, PUBLIC, status=300),
-    Route("GET", "/v3", version, PUBLIC),
-]

@@ -149,6 +149,8 @@ def _token(granted: Granted) -> dict[str, Any]:
             "access_token_id": granted.access_token.id,
             "consumer_id": granted.access_token.consumer_id,
         }
+    if token.thumbprint is not None:
+        shown["oauth2_credential"] = {"x5t#S256": token.thumbprint}
     if granted.credential is not None:
         shown["application_credential"] = {
             "id": granted.credential.id,

@@ -143,12 +143,15 @@ class SamlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `own_entity_id`: as whom the provider knows this cloud; unset: by the protocol's `auth` address. `accepts_unasked`:
     responses that no request of ours asked for count too, when an enhanced client brings them: those of another cloud.
+    A Keystone signs by SHA-1 and names no audience: `allows_sha1` and `needs_audience` are for one.
     """
 
     metadata: Annotated[str, msgspec.Meta(min_length=1)]
     entity_id: Text | None = None
     own_entity_id: Text | None = None
     accepts_unasked: bool = False
+    allows_sha1: bool = False
+    needs_audience: bool = True
 
 
 DRIVERS: Mapping[str, type[msgspec.Struct]] = {"oidc": OidcOptions, "saml2": SamlOptions}

@@ -27,6 +27,7 @@ from skyloom.identity.service.grants import GrantService
 from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
 from skyloom.identity.service.oauth1 import OAuth1
+from skyloom.identity.service.oauth2 import OAuth2
 from skyloom.identity.service.projects import Domains, Projects
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.revocations import RevocationEvents
@@ -110,6 +111,7 @@ class IdentityService:
         )
         self.identity_providers = IdentityProviders(ground, federation)
         self.mappings = Mappings(ground, federation)
+        self.oauth2 = OAuth2(ground, self.auth, self.users, self.mappings, settings)
         self.service_providers = ServiceProviders(ground, federation)
         self.protocols = Protocols(ground, self.identity_providers, federation, vault, open_federation)
         self.saml_keys = SamlKeys(db, vault)
@@ -120,12 +122,13 @@ class IdentityService:
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
         self.trusts = Trusts(ground, delegations, self.sessions, self.users, self.roles, settings)
 
-    def authenticate(self, token: str, method: str = "", path: str = "") -> Caller:
-        """The caller whose X-Auth-Token this is, for a request of that method and path (as /compute/v2.1/servers).
+    def authenticate(self, token: str, method: str = "", path: str = "", certificate: bytes | None = None) -> Caller:
+        """The caller whose X-Auth-Token this is, for a request of that method and path (as /compute/v2.1/servers) by a
+        client that has proven to have the certificate (DER).
 
         Raises TokenInvalid, and RequestNotAllowed where access rules of an application credential do not name it.
         """
-        return self.sessions.authenticate(token, method, path)
+        return self.sessions.authenticate(token, method, path, certificate)
 
     def catalog_of(self, granted: Granted) -> tuple[bytes, bytes]:
         """The catalog that the token shows, and the service providers (nothing where there are none), as JSON."""

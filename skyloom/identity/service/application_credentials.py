@@ -127,13 +127,13 @@ class ApplicationCredentials:
     # -- what they are made of
 
     def _roles(self, caller: Caller, wanted: Sequence[RoleRef] | None) -> Sequence[str]:
-        """Ids of the wanted roles, which the token must carry; all that it carries without a word."""
+        """Ids of the wanted roles, which the token must carry; all that it carries where none is named."""
         assert caller.project_id is not None
         principals, sql = self.ground.principals, self.db.read()
         held = principals.roles_on_project(sql, caller.user_id, caller.project_id)
         held = [role for role in held if role.name.lower() in caller.roles]
         ids = []
-        for ref in wanted if wanted is not None else [RoleRef(id=role.id) for role in held]:
+        for ref in wanted or [RoleRef(id=role.id) for role in held]:
             found = next((role for role in held if ref.id == role.id or (not ref.id and ref.name == role.name)), None)
             if found is None:
                 raise AttributeInvalid("A role of the application credential is not held.", field="roles")

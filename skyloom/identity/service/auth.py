@@ -42,6 +42,7 @@ class _Proven:
     access_token: AccessToken | None = None
     identity_provider_id: str | None = None
     protocol_id: str | None = None
+    thumbprint: str | None = None
 
     def settle(self, user: User | None, *methods: str) -> None:
         if user is None or not user.enabled or not user.domain_enabled:
@@ -134,6 +135,14 @@ class AuthService:
         _check_factors(proven.user, proven.methods)
         return self._issue(caller, proven, UNSCOPED)
 
+    def issue_bound(self, caller: Caller, user_id: str, project_id: str, thumbprint: str) -> Granted:
+        """The token of a user who has proven to have a certificate: good together with it only."""
+        proven = _Proven(caller, thumbprint=thumbprint)
+        proven.settle(self.principals.user(self.db.read(), user_id), "oauth2_credential")
+        assert proven.user is not None
+        _check_factors(proven.user, proven.methods)
+        return self._issue(caller, proven, _Target(ScopeKind.PROJECT, project_id))
+
     def _issue_for_key(self, caller: Caller, access: str, is_right: Callable[[KeyPair], bool]) -> Granted:
         found = self.credentials.key_pair(self.db.read(), access)
         if found is None or not is_right(found[1]):
@@ -168,6 +177,7 @@ class AuthService:
             access_token_id=proven.access_token.id if proven.access_token else None,
             identity_provider_id=proven.identity_provider_id,
             protocol_id=proven.protocol_id,
+            thumbprint=proven.thumbprint,
         )
         granted = self.sessions.grant(self.sessions.pack(token), token, proven.user, target.place)
         if granted is None and target.is_default:
@@ -217,6 +227,8 @@ class AuthService:
 
     def _take_token(self, method: str, granted: Granted, proven: _Proven) -> None:
         token = granted.token
+        if token.thumbprint is not None:
+            raise NotOfToken("A token that is bound to a certificate cannot be exchanged; get another one by it.")
         if token.is_delegated:
             raise NotOfToken("A token got by a delegation cannot be exchanged; use the delegation again.")
         proven.settle(granted.user, method, *token.method_names)
@@ -311,7 +323,7 @@ class AuthService:
             if isinstance(scope, Scope) and self._asked(scope, proven) != own:
                 raise AuthenticationFailed()
             return own
-        if isinstance(scope, str):
+        if isinstance(scope, str) or (scope is not None and scope.unscoped is not None):
             return UNSCOPED
         if scope is not None:
             return self._asked(scope, proven)

@@ -1,5 +1,7 @@
 """What POST /v3/auth/tokens is sent: the methods with their proofs, and the scope."""
 
+from typing import Any, Literal
+
 import msgspec
 
 
@@ -67,16 +69,17 @@ class TrustRef(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """One of them, no more."""
+    """One of them, no more. `unscoped` is how old clients write the word."""
 
     project: ProjectRef | None = None
     domain: DomainRef | None = None
     system: dict[str, bool] | None = None
     trust: TrustRef | None = msgspec.field(default=None, name="OS-TRUST:trust")
+    unscoped: dict[str, Any] | None = None
 
 
 class AuthRequest(msgspec.Struct, frozen=True):
     """The `auth` object of POST /v3/auth/tokens. `scope` may be the word "unscoped"."""
 
     identity: Identity
-    scope: Scope | str | None = None
+    scope: Scope | Literal["unscoped"] | None = None

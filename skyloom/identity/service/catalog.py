@@ -32,8 +32,12 @@ class Regions(Registry):
 
     def new_id(self, document: Mapping[str, Any]) -> str:
         wanted = document.get("id")
-        if wanted is not None and (not isinstance(wanted, str) or len(wanted) > 255):
-            raise AttributeInvalid("Invalid input for field/attribute id: at most 255 characters.", field="id")
+        if wanted is not None and (not isinstance(wanted, str) or len(wanted) > 255 or "/" in wanted):
+            raise AttributeInvalid(
+                "Invalid input for field/attribute id: a text of at most 255 characters without '/', so that a URL can "
+                "name it.",
+                field="id",
+            )
         return wanted or super().new_id(document)
 
     def check_new(self, tx: Tx, values: Record) -> None:

@@ -234,6 +234,12 @@ class Consumers(Registry):
     def complete(self, caller: Caller, values: Record) -> None:
         values["sealed_secret"] = self.vault.seal(secrets.token_hex(32).encode())
 
+    def update(self, caller: Caller, record_id: str, document: Mapping[str, Any]) -> Record:
+        now = self.allowed(caller, "update", record_id)
+        if "secret" in document:
+            raise AttributeInvalid("The secret of a consumer cannot be changed; create another one.", field="secret")
+        return super().update(caller, now["id"], document)
+
     def before_delete(self, tx: Tx, record: Record) -> None:
         self.ground.revoke(tx, {"consumer_id": record["id"]})
 

@@ -27,7 +27,7 @@ from skyloom.identity.drivers.contract import (
     Wanted,
     public_id,
 )
-from skyloom.identity.errors import DirectoryReadOnly
+from skyloom.identity.errors import DirectoryReadOnly, MarkerNotFound
 from skyloom.identity.model import Record, User
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.registry import Ground, Listed, Query
@@ -147,6 +147,8 @@ class Directories:
         directory, filters = self.of(domain_id), dict(query.filters)
         assert directory is not None
         after = self.place(query.page.marker) if query.page.marker else None
+        if query.page.marker and after is None:
+            raise MarkerNotFound(query.page.marker)
         limits = [number for number in (query.page.limit, list_limit) if number is not None]
         limit = min(limits) if limits else None
         filters.pop("domain_id", None)

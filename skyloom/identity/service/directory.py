@@ -106,7 +106,12 @@ class Users(InDomain):
         if "password" in values:
             self._take_password(values, whole["options"])
 
+    def check_new(self, tx: Tx, values: Record) -> None:
+        super().check_new(tx, values)
+        self._check_default_project(tx, values)
+
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        self._check_default_project(tx, values)
         if "password_hash" in values or values.get("enabled") is False:
             values["tokens_not_before"] = self.db.clock.now()
             self.ground.revoke(tx, {"user_id": now["id"]})
@@ -164,6 +169,12 @@ class Users(InDomain):
             record.pop("default_project_id", None)
         record["password_expires_at"] = shown_time(record["password_expires_at"])
         return record
+
+    def _check_default_project(self, tx: Tx, values: Record) -> None:
+        """It may be of another domain, or not be there; a domain takes no token of a project."""
+        project_id = values.get("default_project_id")
+        if project_id is not None and self.ground.principals.is_domain(tx, project_id):
+            raise AttributeInvalid("A domain cannot be a user's default project.", field="default_project_id")
 
     def _known_by(self, federated: Sequence[Record]) -> list[Link]:
         """The providers' ids for the user; raises AttributeInvalid where a provider or protocol is not there."""

@@ -24,6 +24,12 @@ OF_NOTHING = frozenset(
         *("create_project_tag", "update_project_tags", "delete_project_tag", "delete_project_tags"),
         *("create_registered_limits", "update_registered_limit", "delete_registered_limit"),
         *("create_limits", "update_limit", "delete_limit"),
+        *(
+            f"{verb}_policy_association_for_{place}"
+            for verb in ("create", "delete")
+            for place in ("endpoint", "service", "region_and_service")
+        ),
+        *("update_consumer", "authorize_request_token"),
     )
 )
 """What no token and no catalog shows: things that are new, and things that tokens do not depend on."""
@@ -31,7 +37,7 @@ OF_ITSELF = frozenset(
     f"identity:{action}"
     for action in (
         *("update_user", "delete_user", "update_project", "delete_project", "update_domain", "revoke_token"),
-        *("delete_application_credential", "delete_trust"),
+        *("delete_application_credential", "delete_trust", "delete_consumer", "delete_access_token"),
     )
 )
 """What depends on the thing that the action names: tokens of a user, tokens on a project, tokens in a domain."""

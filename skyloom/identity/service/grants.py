@@ -170,7 +170,7 @@ class GrantService:
     def imply(self, caller: Caller, prior_role_id: str, implied_role_id: str) -> tuple[Record, Record]:
         self.ground.policy.require(caller, "identity:create_implied_role")
         prior, implied = self.roles.show(prior_role_id), self.roles.show(implied_role_id)
-        if implied["name"] == PROHIBITED or prior_role_id == implied_role_id:
+        if implied["name"].lower() == PROHIBITED or prior_role_id == implied_role_id:
             raise RoleNotAllowed(f"Role {implied_role_id} cannot be an implied role of {prior_role_id}.")
         if prior["domain_id"] is None and implied["domain_id"] is not None:
             raise RoleNotAllowed(f"Role {implied_role_id} belongs to a domain, so no role of all domains can imply it.")

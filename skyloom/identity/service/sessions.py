@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from skyloom.access import SYSTEM, Caller
 from skyloom.access.vault import Vault
 from skyloom.identity.access_rules import allows
+from skyloom.identity.certificates import is_bound_to
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
 from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
@@ -103,9 +104,11 @@ class Sessions:
 
     # -- a token as it comes
 
-    def authenticate(self, text: str, method: str, path: str) -> Caller:
+    def authenticate(self, text: str, method: str, path: str, certificate: bytes | None = None) -> Caller:
         """Who comes with this X-Auth-Token, for this request; raises TokenInvalid, RequestNotAllowed."""
         granted = self.granted(text)
+        if granted.token.thumbprint is not None and not is_bound_to(granted.token.thumbprint, certificate):
+            raise TokenInvalid()
         if granted.access_rules is not None and not allows(granted.access_rules, method, path):
             raise RequestNotAllowed()
         return granted.caller
@@ -313,11 +316,15 @@ class Sessions:
 
 def _things(granted: Granted) -> set[str]:
     """What any token rests on: its user, its scope, the domains of both, and that nobody has revoked it."""
-    user, credential = granted.user, granted.credential
+    user, credential, access_token = granted.user, granted.credential, granted.access_token
     places = [place for place in (granted.project, granted.domain) if place is not None]
     found = {user.id, user.domain_id, *granted.token.audit_ids}
     found.update(id for place in places for id in (place.id, place.domain_id))
-    return found | ({credential.id} if credential else set())
+    if credential is not None:
+        found.add(credential.id)
+    if access_token is not None:
+        found |= {access_token.id, access_token.consumer_id}
+    return found
 
 
 def _caller(granted: Granted) -> Caller:

@@ -266,7 +266,6 @@ class FederationStore:
     def use(self, sql: Sql, key_hash: str, expires_at: datetime, now: datetime) -> bool:
         """False when it was used before. Forgets what has run out."""
         sql.execute(FORGET_USED, {"now": now})
-        # an insert's count of rows is not told by every engine
         return sql.execute(USE, {"key_hash": key_hash, "expires_at": expires_at}).first() is not None
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from skyloom.db import Sql
 from skyloom.db.listing import Page, Sort, paged
-from skyloom.identity.errors import Duplicate
+from skyloom.identity.errors import Duplicate, MarkerNotFound
 from skyloom.identity.model import Match
 from skyloom.identity.resources import Resource
 
@@ -47,6 +47,8 @@ class Records:
         tests += [_test(columns[match.name], match) for match in matches]
         statement = self._all.where(and_(*tests, *also)) if tests or also else self._all
         marker = self.get(sql, page.marker) if page.marker else None
+        if page.marker and marker is None:
+            raise MarkerNotFound(page.marker)
         keys = {sort.key: columns[sort.key] for sort in page.sorts}
         return [dict(row._mapping) for row in sql.execute(paged(statement, keys, page, marker))]
 

@@ -51,7 +51,7 @@ class Cloud(Client):
         super().__init__([api(self.service)], {})
         self.application = Application(
             [api(self.service)],
-            lambda token, request: self.service.authenticate(token, request.method, request.path),
+            lambda token, request: self.service.authenticate(token, request.method, request.path, request.certificate),
             "https",
             "Skyloom",
         )

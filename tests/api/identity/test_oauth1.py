@@ -241,3 +241,14 @@ def test_a_token_of_oauth_hands_nothing_on(cloud: Cloud, consumer: Consumer) -> 
     assert cloud.v3("POST", f"/users/{user}/credentials/OS-EC2", text, {"tenant_id": project}).status == 403
     assert cloud.v3("GET", f"/users/{user}/OS-OAUTH1/access_tokens", text).status == 403
     assert consumer.authorize(consumer.request_token()["oauth_token"], who=text).status == 403
+
+
+def test_the_secret_of_a_consumer_is_shown_once_and_stays(cloud: Cloud, consumer: Consumer) -> None:
+    one = f"/OS-OAUTH1/consumers/{consumer.id}"
+    assert cloud.v3("PATCH", one, cloud.root, {"consumer": {"secret": "another"}}).status == 400
+    assert cloud.v3("PATCH", one, cloud.token("demo"), {"consumer": {"secret": "another"}}).status == 403
+    assert (
+        cloud.ok("PATCH", one, cloud.root, {"consumer": {"description": "other"}})["consumer"]["description"] == "other"
+    )
+    assert "secret" not in cloud.ok("GET", one, cloud.root)["consumer"]
+    assert consumer.post("/OS-OAUTH1/request_token").status == 201

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
 
@@ -158,6 +159,18 @@ def test_an_answer_in_another_browser_is_refused(cloud, school):
     for cookie in ("", cookie_of(others), renamed, cookie_of(mine)[:-20]):
         assert come_back(cloud, response, cookie).status == 401
     assert come_back(cloud, response, cookie_of(mine)).status == 200
+
+
+def test_what_was_sealed_for_something_else_is_no_request(cloud, school):
+    sent = begin(cloud)
+    response = to_provider(sent)
+    name = cookie_of(sent).partition("=")[0]
+    ends = "2036-01-01T00:00:00Z"
+    plain = [school.requests[-1], "school", "saml2", ORIGIN, ends]
+    for sealed in (plain, ["oidc", *plain], {"request_id": plain[0]}, "word"):
+        text = cloud.service.protocols.vault.seal(msgspec.json.encode(sealed)).decode()
+        assert come_back(cloud, response, f"{name}={text}").status == 401
+    assert come_back(cloud, response, cookie_of(sent)).status == 200
 
 
 def test_an_answer_of_another_provider_is_refused(cloud, school, tmp_path):

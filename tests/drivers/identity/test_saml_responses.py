@@ -2,15 +2,18 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from saml2 import saml, samlp, xmldsig
+from saml2 import BINDING_HTTP_POST, class_name, saml, samlp, xmldsig
+from saml2.client import Saml2Client
+from saml2.config import Config as Saml2Config
 
-from skyloom.clock import VirtualClock
-from skyloom.identity.drivers.saml import SamlServiceProvider, documents, signing
+from skyloom.clock import Clock, VirtualClock
+from skyloom.identity.drivers.saml import SamlServiceProvider, documents, signing, xmlsec
 from skyloom.identity.drivers.saml.documents import Refused
 from tests.parts.saml import ATTRIBUTES, HERE, PROVIDER, Provider, at, read, signing_pair
 
@@ -28,9 +31,12 @@ def stranger() -> Provider:
     return Provider(VirtualClock(), signing_pair())
 
 
-def refused(provider: Provider, text: bytes) -> str:
+KEYSTONE = {"allows_sha1": True, "needs_audience": False}
+
+
+def refused(provider: Provider, text: bytes, **trust: bool) -> str:
     with pytest.raises(Refused) as error:
-        read(provider, text)
+        read(provider, text, **trust)
     return str(error.value)
 
 
@@ -259,7 +265,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "failed": (_set("status", FAILED), "answered urn"),
     "other requests": (_set("in_response_to", "_one"), "name different requests"),
     "other requests the other way": (_set(f"{DATA}.in_response_to", "_one"), "name different requests"),
-    "an unknown condition": (_set(f"{CONDITIONS}.condition", [CONDITION]), ""),
+    "an unknown condition": (_set(f"{CONDITIONS}.condition", [CONDITION]), "a condition that is unknown"),
 }
 
 
@@ -267,6 +273,62 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
 def test_a_spoilt_response_is_refused_though_well_signed(provider, what):
     spoil, reason = SPOILT[what]
     assert reason in refused(provider, provider.response(spoil))
+
+
+def _with_one_part_less(text: str) -> Iterator[tuple[str, str]]:
+    """Every element, attribute and text taken away in turn, outside the signature's template."""
+    count = len(list(ElementTree.fromstring(text).iter()))
+    for number in range(1, count):
+        for part in ("element", "text", *list(ElementTree.fromstring(text).iter())[number].attrib):
+            root = ElementTree.fromstring(text)
+            element = list(root.iter())[number]
+            if xmldsig.NAMESPACE in element.tag:
+                continue
+            if part == "element":
+                next(each for each in root.iter() if element in list(each)).remove(element)
+            elif part == "text":
+                element.text = None
+            else:
+                del element.attrib[part]
+            yield f"{element.tag} {part}", ElementTree.tostring(root, encoding="unicode")
+
+
+def test_a_response_that_lacks_anything_is_read_or_refused_and_never_an_accident(provider):
+    draft = provider.issuing.draft(PROVIDER, provider.says())
+    assertion = draft.assertion[0]
+    assertion.signature = signing.template(assertion.id, signing.STRONG, provider.pair.certificate_pem)
+    tried, believed = 0, set()
+    for what, text in _with_one_part_less(str(draft)):
+        tried += 1
+        if f' ID="{assertion.id}"' in text:
+            text = xmlsec.sign(text, class_name(assertion), assertion.id, provider.pair.key_pem)
+        try:
+            read(provider, text.encode())
+            believed.add(what.rpartition("}")[2])
+        except Refused:
+            continue
+    assert tried > 60
+    for needed in (
+        "Conditions",
+        "AudienceRestriction",
+        "Audience",
+        "Subject",
+        "SubjectConfirmation",
+        "Status",
+        "Issuer",
+    ):
+        assert not {each for each in believed if each.startswith(f"{needed} e")} - {"Issuer element"}, believed
+
+
+def test_metadata_that_lack_anything_are_read_or_refused_and_never_an_accident(provider):
+    asking, believed = SamlServiceProvider(provider.pair, provider.clock), 0
+    for _, text in _with_one_part_less(provider.metadata):
+        try:
+            asking.check_metadata(text)
+            believed += 1
+        except Refused:
+            continue
+    assert believed
 
 
 @pytest.mark.parametrize(
@@ -288,6 +350,50 @@ def test_the_request_is_told_when_both_name_it(provider):
         _set(f"{DATA}.in_response_to", "_one")(response)
 
     assert read(provider, provider.response(spoil)).in_response_to == "_one"
+
+
+def test_a_keystone_s_response_counts_where_one_is_expected(provider):
+    """It signs by SHA-1 and has no conditions at all; whom it is for, its recipient says."""
+    draft = provider.issuing.draft(PROVIDER, provider.says())
+    assertion = draft.assertion[0]
+    assertion.conditions = None
+    # its ids may begin with a digit, which the schema does not allow
+    assertion.id = "48c49d496c27407c958b6d4225c456ac"
+    weak = (xmldsig.SIG_RSA_SHA1, xmldsig.DIGEST_SHA1)
+    assertion.signature = signing.template(assertion.id, weak, provider.pair.certificate_pem)
+    text = xmlsec.sign(str(draft), class_name(assertion), assertion.id, provider.pair.key_pem).encode()
+    found = read(provider, text, allows_sha1=True, needs_audience=False)
+    assert found.attributes["openstack_user"] == ["anna"]
+    assert "does not hold" in refused(provider, text.replace(b">anna<", b">root<"), **KEYSTONE)
+    assert "too weak" in refused(provider, text, needs_audience=False)
+    assert "names no audience" in refused(provider, text, allows_sha1=True)
+    stranger = provider.response(_set(f"{DATA}.recipient", "https://other.test/consumer"))
+    assert "the assertion is for" in refused(provider, stranger, **KEYSTONE)
+
+
+def test_another_implementation_believes_what_we_issue(provider, tmp_path):
+    """pysaml2's own service provider, with its own checks, by the real time."""
+    here = Provider(Clock(), provider.pair)
+    config = Saml2Config().load(
+        {
+            "entityid": HERE.entity_id,
+            "xmlsec_binary": "/usr/bin/xmlsec1",
+            "metadata": {"inline": [here.metadata]},
+            "allow_unknown_attributes": True,
+            "service": {
+                "sp": {
+                    "endpoints": {"assertion_consumer_service": [(HERE.consumer_url, BINDING_HTTP_POST)]},
+                    "allow_unsolicited": True,
+                    "want_assertions_signed": True,
+                    "want_response_signed": False,
+                }
+            },
+        }
+    )
+    field = b64encode(here.response()).decode()
+    found = Saml2Client(config).parse_authn_request_response(field, BINDING_HTTP_POST)
+    assert found.ava == ATTRIBUTES
+    assert found.name_id.text == "anna"
 
 
 # -- how it comes

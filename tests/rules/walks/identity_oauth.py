@@ -1,5 +1,6 @@
-"""Identity: what a consumer of OAuth 1 does by signed requests, and what users do with its tokens."""
+"""Identity: what clients of OAuth do, by signed requests and by secrets, and what users do with their tokens."""
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,10 +29,30 @@ def _signed(path: str, token: str = "", verifier: str = "") -> Callable[[Mapping
     return headers
 
 
+def _client_of_oauth2(known: Mapping[str, Any]) -> Mapping[str, str]:
+    secret = f"{known['oauth2_client_id']}:{known['oauth2_client_secret']}"
+    basic = f"Basic {base64.b64encode(secret.encode()).decode()}"
+    return {"authorization": basic, "content-type": "application/x-www-form-urlencoded"}
+
+
+OWN = "/v3/users/{user_id}/application_credentials"
+OF_DEMO = {"user_id": "{demo_id}", "credential_id": "{oauth2_client_id}"}
+OAUTH2 = [
+    Call(
+        f"POST {OWN}",
+        {"application_credential": {"name": "of OAuth 2"}},
+        {"oauth2_client_id": "application_credential.id", "oauth2_client_secret": "application_credential.secret"},
+        at=OF_DEMO,
+        variant="of-oauth2",
+    ),
+    Call("POST /v3/OS-OAUTH2/token", b"grant_type=client_credentials", headers=_client_of_oauth2, who=""),
+    Call(f"DELETE {OWN}/{{credential_id}}", at=OF_DEMO, variant="of-oauth2"),
+]
 MANY = "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
 ONE = f"{MANY}/{{access_token_id}}"
 AT = {"user_id": "{admin_id}", "access_token_id": "{access_token}", "role_id": "{oauth_role_id}"}
 CALLS = [
+    *OAUTH2,
     Call(
         f"POST {OAUTH}/consumers",
         {"consumer": {"description": "of OAuth"}},

@@ -36,8 +36,8 @@ FORM = """<!DOCTYPE html>
 """
 
 
-class Way(msgspec.Struct, array_like=True, frozen=True):
-    """Of a request that is under way."""
+class Way(msgspec.Struct, array_like=True, frozen=True, tag="saml2"):
+    """Of a request that is under way. The tag tells it from whatever else was sealed."""
 
     request_id: str
     idp_id: str
@@ -53,7 +53,7 @@ class SamlFederation:
         self.options = options
         self.seal = seal
         self.clock = clock
-        self.provider = SamlServiceProvider(pair, clock)
+        self.provider = SamlServiceProvider(pair, clock, options.allows_sha1, options.needs_audience)
         try:
             self._peer()
         except Refused as error:

@@ -101,7 +101,7 @@ def _issuer(here: IdentityProviderParty) -> Any:
 def _attribute(name: str, values: Sequence[str]) -> Any:
     return saml.Attribute(
         name=name,
-        name_format=saml.NAME_FORMAT_BASIC,
+        name_format=saml.NAME_FORMAT_URI,
         attribute_value=[saml.AttributeValue(text=value) for value in values],
     )
 

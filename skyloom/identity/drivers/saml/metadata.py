@@ -38,21 +38,25 @@ def read(text: str, entity_id: str | None, now: datetime) -> PeerMetadata:
             raise Refused(f"the metadata were valid until {end} only")
     entity = md.EntityDescriptor()
     entity.harvest_element_tree(found[0])
-    roles = [role for role in entity.idpsso_descriptor if samlp.NAMESPACE in role.protocol_support_enumeration.split()]
+    roles = [
+        role
+        for role in entity.idpsso_descriptor
+        if samlp.NAMESPACE in (role.protocol_support_enumeration or "").split()
+    ]
     if not entity.entity_id or len(roles) != 1:
         raise Refused("the metadata describe no SAML 2.0 identity provider")
     certificates = [text for key in roles[0].key_descriptor if key.use in (None, "signing") for text in _of(key)]
     if not certificates:
         raise Refused("the metadata name no certificate that the identity provider signs with")
     sign_on = {each.binding: each.location for each in roles[0].single_sign_on_service if each.binding in BINDINGS}
-    if bad := [url for url in sign_on.values() if not url.startswith(("https://", "http://"))]:
+    if bad := [url for url in sign_on.values() if not (url or "").startswith(("https://", "http://"))]:
         raise Refused(f"the metadata name {bad[0]} as an address; it must be an http or https URL")
     return PeerMetadata(entity.entity_id, certificates, sign_on)
 
 
 def _of(key: Any) -> list[str]:
     held = key.key_info.x509_data if key.key_info else []
-    return [_checked("".join(data.x509_certificate.text.split())) for data in held if data.x509_certificate]
+    return [_checked("".join((data.x509_certificate.text or "").split())) for data in held if data.x509_certificate]
 
 
 def _checked(certificate: str) -> str:

@@ -30,9 +30,13 @@ ISSUER = ("Shib-Identity-Provider", "MELLON_IDP")
 
 
 class SamlServiceProvider:
-    def __init__(self, pair: SigningPair, clock: Clock):
+    """`allows_sha1` and `needs_audience`: for providers that know no better, such as Keystone."""
+
+    def __init__(self, pair: SigningPair, clock: Clock, allows_sha1: bool = False, needs_audience: bool = True):
         self.pair = pair
         self.clock = clock
+        self.allows_sha1 = allows_sha1
+        self.needs_audience = needs_audience
 
     def check_metadata(self, metadata: str, entity_id: str | None = None) -> PeerMetadata:
         """What the metadata say; raises Refused where they cannot be used."""
@@ -122,7 +126,7 @@ class SamlServiceProvider:
     def _read(
         self, here: ServiceProviderParty, peer: PeerMetadata, text: bytes, document: Element, message: Element
     ) -> Assertion:
-        signing.check_shape(document, message)
+        signing.check_shape(document, message, self.allows_sha1)
         response = _typed(message)
         _check_status(response)
         _check_issuer("response", response.issuer, peer, is_needed=False)
@@ -132,21 +136,37 @@ class SamlServiceProvider:
         if response.destination != here.consumer_url:
             raise Refused(f"the response is for {response.destination}, not for {here.consumer_url}")
         now = self.clock.now()
-        if not now - AGE < instant(response.issue_instant) < now + SKEW:
+        if not now - AGE < instant(response.issue_instant or "") < now + SKEW:
             raise Refused(f"the response was made at {response.issue_instant}; it is {shown(now)} here")
         asked, until = _confirmed(assertion, here, now)
         if response.in_response_to != asked:
             raise Refused("the response and its assertion name different requests")
-        ends_at = min(until, _check_conditions(assertion.conditions, here, now) or until)
+        ends_at = min(until, self._check_conditions(assertion.conditions, here, now) or until)
         session_ends_at = _check_session(assertion, now)
         attributes = {**_attributes(assertion), **_names(assertion.subject.name_id, peer)}
         return Assertion(assertion.id, peer.entity_id, asked, ends_at + SKEW, session_ends_at, attributes)
 
+    def _check_conditions(self, conditions: Any, here: ServiceProviderParty, now: datetime) -> datetime | None:
+        """Until when they hold; None: they do not say."""
+        if self.needs_audience and (conditions is None or not conditions.audience_restriction):
+            raise Refused("the assertion names no audience")
+        if conditions is None:
+            return None
+        for restriction in conditions.audience_restriction:
+            audience = {_text(each) for each in restriction.audience}
+            if here.entity_id not in audience:
+                raise Refused(f"the assertion is for the audience {sorted(audience)}, not for {here.entity_id}")
+        if conditions.condition or conditions.extension_elements:
+            raise Refused("the assertion has a condition that is unknown here")
+        if conditions.not_before is not None and instant(conditions.not_before) > now + SKEW:
+            raise Refused(f"the assertion counts from {conditions.not_before} on; it is {shown(now)} here")
+        if conditions.not_on_or_after is None:
+            return None
+        return _unended("assertion", conditions.not_on_or_after, now)
+
 
 def key_descriptor(pair: SigningPair) -> Any:
-    certificate = xmldsig.X509Certificate(text="".join(pair.certificate_pem.splitlines()[1:-1]))
-    info = xmldsig.KeyInfo(x509_data=[xmldsig.X509Data(x509_certificate=certificate)])
-    return md.KeyDescriptor(use="signing", key_info=info)
+    return md.KeyDescriptor(use="signing", key_info=signing.key_info(pair.certificate_pem))
 
 
 def _consumer(binding: str, here: ServiceProviderParty, index: int) -> Any:
@@ -170,10 +190,10 @@ def _typed(root: Element) -> Any:
 
 
 def _check_status(response: Any) -> None:
-    code = response.status.status_code
-    if response.version != "2.0" or code.value != samlp.STATUS_SUCCESS:
-        inner = code.status_code.value if code.status_code else ""
-        raise Refused(f"the identity provider answered {code.value} {inner}")
+    code = response.status.status_code if response.status else None
+    if response.version != "2.0" or code is None or code.value != samlp.STATUS_SUCCESS:
+        inner = code.status_code.value if code and code.status_code else ""
+        raise Refused(f"the identity provider answered {code.value if code else None} {inner}")
 
 
 def _check_issuer(what: str, issuer: Any, peer: PeerMetadata, is_needed: bool) -> None:
@@ -181,8 +201,12 @@ def _check_issuer(what: str, issuer: Any, peer: PeerMetadata, is_needed: bool) -
         return
     if issuer is None or issuer.format not in (None, saml.NAMEID_FORMAT_ENTITY):
         raise Refused(f"the {what} does not say of which entity it is")
-    if issuer.text.strip() != peer.entity_id:
-        raise Refused(f"the {what} is of {issuer.text.strip()}, not of {peer.entity_id}")
+    if _text(issuer) != peer.entity_id:
+        raise Refused(f"the {what} is of {_text(issuer)}, not of {peer.entity_id}")
+
+
+def _text(element: Any) -> str:
+    return (element.text or "").strip()
 
 
 def _confirmed(assertion: Any, here: ServiceProviderParty, now: datetime) -> tuple[str | None, datetime]:
@@ -197,23 +221,6 @@ def _confirmed(assertion: Any, here: ServiceProviderParty, now: datetime) -> tup
     if data.not_before is not None or data.not_on_or_after is None:
         raise Refused("the confirmation must end, and must not begin")
     return data.in_response_to, _unended("confirmation", data.not_on_or_after, now)
-
-
-def _check_conditions(conditions: Any, here: ServiceProviderParty, now: datetime) -> datetime | None:
-    """Until when they hold; None: they do not say."""
-    if conditions is None or not conditions.audience_restriction:
-        raise Refused("the assertion names no audience")
-    for restriction in conditions.audience_restriction:
-        audience = {each.text.strip() for each in restriction.audience}
-        if here.entity_id not in audience:
-            raise Refused(f"the assertion is for the audience {sorted(audience)}, not for {here.entity_id}")
-    if conditions.condition:
-        raise Refused("the assertion has a condition that is unknown here")
-    if conditions.not_before is not None and instant(conditions.not_before) > now + SKEW:
-        raise Refused(f"the assertion counts from {conditions.not_before} on; it is {shown(now)} here")
-    if conditions.not_on_or_after is None:
-        return None
-    return _unended("assertion", conditions.not_on_or_after, now)
 
 
 def _check_session(assertion: Any, now: datetime) -> datetime | None:
@@ -236,7 +243,9 @@ def _attributes(assertion: Any) -> dict[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     friendly: dict[str, list[str]] = {}
     for attribute in (each for statement in assertion.attribute_statement for each in statement.attribute):
-        values = [(value.text or "").strip() for value in attribute.attribute_value]
+        values = [_text(value) for value in attribute.attribute_value]
+        if not attribute.name:
+            raise Refused("an attribute has no name")
         found.setdefault(attribute.name, []).extend(values)
         if attribute.friendly_name:
             friendly.setdefault(attribute.friendly_name, []).extend(values)
@@ -244,5 +253,5 @@ def _attributes(assertion: Any) -> dict[str, Sequence[str]]:
 
 
 def _names(name_id: Any, peer: PeerMetadata) -> Mapping[str, Sequence[str]]:
-    name = (name_id.text or "").strip() if name_id is not None else ""
+    name = _text(name_id) if name_id is not None else ""
     return {**{key: [peer.entity_id] for key in ISSUER}, **{key: [name] if name else [] for key in NAME}}

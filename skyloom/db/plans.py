@@ -29,8 +29,9 @@ ReadAs = tuple[type[NamedRow], list[tuple[int, Convert]]]
 """The class of the rows, and the columns (by their place) that are converted."""
 MOST = 2048
 """Forms of statements that are known; at more, all are forgotten and made anew."""
-LONGEST_IN = 32
-"""An IN list is spelled out, so each length has a plan of its own; what asks for more reads many rows anyway."""
+LONGEST_IN = 1024
+"""An IN list is spelled out. Its last value stands there as often as is lacking to a power of two, so that lists of
+all lengths get along with a few plans."""
 
 
 def run(connection: Connection, statement: Executable, parameters: Params | None = None) -> Rows:
@@ -101,7 +102,7 @@ class Plan:
             elif number is not None:
                 value = own[number].effective_value
             if place is not None:
-                value = value[place]
+                value = value[min(place, len(value) - 1)]
             values.append(value if convert is None else convert(value))
         return tuple(values) if self._names is None else dict(zip(self._names, values, strict=True))
 
@@ -151,12 +152,21 @@ class Family:
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     def plan(self, given: Mapping[str, Any], own: Own) -> Plan | None:
-        lengths = tuple([len(_value(source, given, own)) for source in self._lists])
+        lists = [_value(source, given, own) for source in self._lists]
+        lengths = tuple([_power(len(each)) for each in lists])
         plan = self._plans.get(lengths)
         if plan is None and self._is_plain and max(lengths, default=0) <= LONGEST_IN:
             values = {key: bind.effective_value for key, bind in zip(self._keys, own, strict=True) if not bind.required}
-            plan = self._plans[lengths] = Plan(self, {**values, **given})
+            values |= given
+            for (name, number), each, length in zip(self._lists, lists, lengths, strict=True):
+                values[name or self._keys[number or 0]] = [*each, *each[-1:] * (length - len(each))]
+            plan = self._plans[lengths] = Plan(self, values)
         return plan
+
+
+def _power(length: int) -> int:
+    """The next power of two; 0 of 0."""
+    return 1 << (length - 1).bit_length() if length else 0
 
 
 def _value(source: tuple[str | None, int | None], given: Mapping[str, Any], own: Own) -> Any:

@@ -12,6 +12,8 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 
+from skyloom.aside import step_aside
+
 log = logging.getLogger(__name__)
 BLOCK, PARALLEL, SALT_BYTES, HASH_BYTES = 8, 1, 16, 32
 BCRYPT_BYTES = 72
@@ -29,12 +31,14 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         salt = os.urandom(SALT_BYTES)
+        step_aside()
         with self._turn:
             digest = _scrypt(password.encode(), salt, self.cost, BLOCK, PARALLEL, HASH_BYTES)
         return f"{self._own}{_text(salt)}${_text(digest)}"
 
     def verify(self, password: str, hashed: str | None) -> bool:
         """Whether the password is the hashed one. None (no such user, no password) costs the same time and is false."""
+        step_aside()
         with self._turn:
             if hashed is not None:
                 scheme = hashed.split("$")[1] if hashed.count("$") > 1 else ""

@@ -6,7 +6,7 @@ from skyloom.identity.errors import AttributeInvalid
 
 
 def shown_time(at: datetime | None) -> str | None:
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return None if at is None else f"{at.isoformat(timespec='microseconds')[:26]}Z"
 
 
 def time_of(text: str, name: str) -> datetime:

@@ -5,8 +5,8 @@ connection until it arms it again, and calls the application itself: no hop from
 
 One thread at a time has the seat at the epoll, because several that run Python at once only fight for the
 interpreter's lock (twice the CPU a request). It loses the seat to another as soon as it waits: at once when it waits
-for a slow client (`step_out`), and by the watch when the application waits (a tick) or works for long. Why this
-and not an async server: docs/decisions/0001-http-edge.md.
+for a slow client (`step_out`) or leaves the interpreter to hash a password (`step_aside`), and by the watch when the
+application waits (a tick) or works for long. Why this and not an async server: docs/decisions/0001-http-edge.md.
 
 What must stay true: arming a connection is the last thing its owner does with it; nothing depends on the seat being
 held by one thread only (a thread that lost it may take one more event before it notices).
@@ -24,6 +24,7 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
+from skyloom.aside import on_step_aside
 from skyloom.errors import BadRequest, Unavailable
 from skyloom.web.connection import CLOSED, READ, Connection, Patience
 from skyloom.web.http import Application
@@ -146,6 +147,12 @@ class Server:
             if self._holder is me:
                 self._pass_seat()
 
+    def _step_aside(self) -> None:
+        """The holder goes on without the interpreter, as when it hashes a password; the next requests need not wait."""
+        with self._change:
+            if self._holder is threading.current_thread():
+                self._pass_seat()
+
     # Threads.
 
     def _hire(self) -> None:
@@ -166,6 +173,7 @@ class Server:
 
     def _work(self) -> None:
         me = threading.current_thread()
+        on_step_aside(self._step_aside)
         self._seat.acquire()
         self._holder = me
         while not self._stopped.is_set():

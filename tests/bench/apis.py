@@ -8,12 +8,14 @@ from functools import cached_property
 from skyloom.identity.passwords import Passwords
 from tests.bench.figures import Figure
 from tests.bench.load import Client
+from tests.bench.noise import noise
 from tests.bench.running import COMMAND, ENVIRONMENT, PASSWORD_COST, Running
 
 BOOTS, AT_ONCE = 200, 20
 MANY = 1000
 BATCH = 50
 LIMIT_S = 120
+VALIDATES_A_S = 80
 IDLE_S = 3
 
 
@@ -48,6 +50,11 @@ class Bench:
         load = self.client.load(lambda n: self.client.issue(), wide=8)
         hash_ms = _hash_ms()
         yield Figure("token.issue", load.cpu_ms - hash_ms, f"hash {hash_ms:.2f} ms; {load.told}")
+        with noise(self.cloud):
+            load = self.client.paced(
+                lambda n: self.client.raw("GET", "/identity/v3/auth/tokens", headers=subjects[n % 4]), VALIDATES_A_S
+            )
+        yield Figure("token.p99", load.percentile_ms(99), load.told)
 
     def server(self) -> Iterator[Figure]:
         ids: list[str] = []

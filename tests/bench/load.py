@@ -96,6 +96,19 @@ class Client:
             self._local.connection = connection
         return connection
 
+    def paced(self, act: Callable[[int], object], a_second: float, seconds: float = 8.0) -> Load:
+        """`act(n)` so often a second; one that was slow delays the next, and counts once."""
+        act(-1)
+        latencies = []
+        cpu_s, began = self.cloud.cpu_s(), time.perf_counter()
+        for number in range(int(a_second * seconds)):
+            due = began + number / a_second
+            time.sleep(max(0.0, due - time.perf_counter()))
+            sent = time.perf_counter()
+            act(number)
+            latencies.append(time.perf_counter() - sent)
+        return Load(sorted(latencies), time.perf_counter() - began, self.cloud.cpu_s() - cpu_s)
+
     def load(self, act: Callable[[int], object], wide: int, count: int | None = None, seconds: float = 3.0) -> Load:
         """`act(n)` sends one request. `count` of them, or as many as go into `seconds`."""
         act(-1)

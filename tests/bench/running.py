@@ -34,6 +34,13 @@ class Running:
         self.options = ["--listen", f"127.0.0.1:{self.port}", "--password-cost", str(PASSWORD_COST), *options]
         self.began = time.perf_counter()
 
+    @classmethod
+    def of(cls, folder: Path, port: int) -> "Running":
+        """One that another process has started."""
+        found = cls.__new__(cls)
+        found.folder, found.home, found.port = folder, Home(folder), port
+        return found
+
     def __enter__(self) -> "Running":
         try:
             self.began = time.perf_counter()

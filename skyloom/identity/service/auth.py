@@ -14,7 +14,7 @@ from skyloom.identity.errors import (
     TokenInvalid,
     TokenNotFound,
 )
-from skyloom.identity.model import AccessToken, ApplicationCredential, Trust, User
+from skyloom.identity.model import AccessToken, ApplicationCredential, Project, Trust, User
 from skyloom.identity.oauth1 import SignedCall
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.auth_request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
@@ -69,12 +69,14 @@ class _Proven:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a token is for. `is_default`: nobody asked for it, so without a role there the token has no scope."""
+    """What a token is for. `is_default`: nobody asked for it, so without a role there the token has no scope. `place`:
+    the project or domain, where it has just been read."""
 
     kind: ScopeKind
     id: str = ""
     trust: Trust | None = None
     is_default: bool = False
+    place: Project | None = field(default=None, compare=False)
 
 
 UNSCOPED = _Target(ScopeKind.UNSCOPED)
@@ -210,7 +212,7 @@ class AuthService:
             protocol_id=proven.protocol_id,
             thumbprint=proven.thumbprint,
         )
-        granted = self.sessions.grant(self.sessions.pack(token), token, proven.user)
+        granted = self.sessions.grant(self.sessions.pack(token), token, proven.user, target.place)
         if granted is None and target.is_default:
             return self._issue(caller, proven, UNSCOPED)
         if granted is None and trust is not None:
@@ -379,7 +381,7 @@ class AuthService:
                 project = self.principals.project_named(sql, ref.name or "", domain.id, domain.name)
             if project is None or project.is_domain:
                 raise AuthenticationFailed()
-            return _Target(ScopeKind.PROJECT, project.id)
+            return _Target(ScopeKind.PROJECT, project.id, place=project)
         if scope.domain is not None:
             found = (
                 self.principals.project(sql, scope.domain.id)
@@ -388,7 +390,7 @@ class AuthService:
             )
             if found is None or not found.is_domain:
                 raise AuthenticationFailed()
-            return _Target(ScopeKind.DOMAIN, found.id)
+            return _Target(ScopeKind.DOMAIN, found.id, place=found)
         if scope.system is not None and scope.system.get("all"):
             return _Target(ScopeKind.SYSTEM, "all")
         raise AuthenticationFailed()

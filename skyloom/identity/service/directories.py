@@ -31,7 +31,7 @@ from skyloom.identity.errors import DirectoryReadOnly, MarkerNotFound
 from skyloom.identity.model import Record, User
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.registry import Ground, Listed, Query
-from skyloom.identity.service.sql_directory import SqlDirectory
+from skyloom.identity.service.sql_directory import SqlDirectory, is_right
 from skyloom.identity.store.domain_options import DomainOptions
 from skyloom.identity.store.shadows import Place, Shadows
 
@@ -205,8 +205,7 @@ class Directories:
         place = self.place(user.id) if user else None
         if place is not None:
             return self._at(place).verify_password(place.local_id, password)
-        database = self._database(user.domain_id if user else "")
-        return database.verify_password(user.id if user else "", password)
+        return is_right(self.passwords, password, user.password_hash if user else None)
 
     # -- shadows
 

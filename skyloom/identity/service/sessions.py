@@ -180,10 +180,12 @@ class Sessions:
 
     # -- what a token grants now
 
-    def grant(self, text: str, token: Token, proven: User | None = None) -> Granted | None:
+    def grant(
+        self, text: str, token: Token, proven: User | None = None, place: Project | None = None
+    ) -> Granted | None:
         """The token with its user, scope and roles as they are now; None when they no longer carry it.
 
-        `proven`: who has just authenticated, which spares reading the user again.
+        `proven`, `place`: who has just authenticated, and the scope that was just read; they are not read again.
         """
         user = proven if proven and proven.id == token.user_id else self._user(token.user_id, token)
         if user is None:
@@ -201,7 +203,7 @@ class Sessions:
         if token.scope is ScopeKind.SYSTEM:
             roles = self.principals.roles_on_system(sql, user.id)
             return Granted(text, token, user, roles, federated=federated) if roles else None
-        scope = self.principals.project(sql, token.scope_id)
+        scope = place or self.principals.project(sql, token.scope_id)
         if scope is None or not scope.enabled or scope.is_domain != (token.scope is ScopeKind.DOMAIN):
             return None
         if token.scope is ScopeKind.DOMAIN:

@@ -55,14 +55,9 @@ class SqlDirectory:
         return self._grants.is_member(self.db.read(), user_id, group_id)
 
     def verify_password(self, user_id: str, password: str) -> bool:
-        """Takes as long for a user who is not there: the time tells nobody who exists.
-
-        scrypt pads a short password with zero bytes, so one that ends in them would count as the one without.
-        """
         row = USERS.get(self.db.read(), user_id)
         is_here = row is not None and row["domain_id"] == self.domain_id
-        is_right = self.passwords.verify(password, row["password_hash"] if row and is_here else None)
-        return is_right and password.strip("\0") == password != ""
+        return is_right(self.passwords, password, row["password_hash"] if row and is_here else None)
 
     def close(self) -> None:
         return
@@ -82,6 +77,14 @@ class SqlDirectory:
         """Of groups and members, some may be of other domains: they count all the same."""
         rows = records.list(self.db.read(), {"id": list(ids)}, Page(sorts=BY_NAME))
         return page_of([make(row) for row in rows], Wanted(), None)
+
+
+def is_right(passwords: Passwords, password: str, hashed: str | None) -> bool:
+    """Takes as long for a user who is not there: the time tells nobody who exists.
+
+    scrypt pads a short password with zero bytes, so one that ends in them would count as the one without.
+    """
+    return passwords.verify(password, hashed) and password.strip("\0") == password != ""
 
 
 def _user(row: Row) -> DirectoryUser:

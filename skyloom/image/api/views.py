@@ -46,4 +46,4 @@ def member(shown: Member) -> dict[str, Any]:
 
 
 def time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.isoformat()[:19]}Z"

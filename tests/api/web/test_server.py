@@ -1,5 +1,6 @@
 """The server on real sockets: what clients do to it that no handler should have to know of."""
 
+import hashlib
 import http.client
 import json
 import socket
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from skyloom.aside import step_aside
 from skyloom.errors import TooLarge
 from skyloom.web.connection import Patience
 from skyloom.web.http import BodyCut, FileBody, Reply, Request
-from skyloom.web.server import Server, TlsFiles
+from skyloom.web.server import LONG_LIMIT, Server, TlsFiles
 from skyloom.web.tls import ensure_keyring
 
 LIMIT_S = 10.0
@@ -76,6 +78,14 @@ class Application:
 
     def file(self, request: Request) -> Reply:
         return Reply(200, [("content-length", "5")], FileBody(self.folder / "file", 2, 5))
+
+    def hash(self, request: Request) -> Reply:
+        """Busy, but without the interpreter."""
+        step_aside()
+        self.seen.append("hash")
+        while not self.go_on.is_set():
+            hashlib.scrypt(b"word", salt=b"salt", n=1 << 14, r=8, p=1, maxmem=1 << 26)
+        return Reply(204)
 
     def fail(self, request: Request) -> Reply:
         raise RuntimeError("a secret")
@@ -358,6 +368,21 @@ def test_handlers_that_wait_block_nobody(server: Server, application: Applicatio
         assert [answers(sock) for sock in waiting] == [[(200, b"waited")]] * 20
     finally:
         for sock in waiting:
+            sock.close()
+
+
+def test_handlers_that_hash_block_nobody(server: Server, application: Application) -> None:
+    """More of them than may have a seat for being long at work."""
+    hashing = [connect(server) for _ in range(LONG_LIMIT + 3)]
+    try:
+        for sock in hashing:
+            sock.sendall(b"GET /hash HTTP/1.1\r\nhost: h\r\n\r\n")
+        eventually(lambda: len(application.seen) == len(hashing))
+        assert requests.get(f"http://127.0.0.1:{server.port}/echo", timeout=LIMIT_S).status_code == 200
+        application.go_on.set()
+        assert [answers(sock)[0][0] for sock in hashing] == [204] * len(hashing)
+    finally:
+        for sock in hashing:
             sock.close()
 
 

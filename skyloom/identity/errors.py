@@ -15,6 +15,15 @@ class AuthenticationFailed(Unauthorized):
         super().__init__("The request you have made requires authentication.")
 
 
+class PasswordEnded(Unauthorized):
+    """Said to who has shown to know it, in Keystone's words, by which dashboards know to ask for a new one."""
+
+    code = "identity.password_ended"
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"The password is expired and needs to be changed for user: {user_id}.")
+
+
 class MethodsMissing(Unauthorized):
     """The user's multi-factor rules want more methods; the API shows the receipt instead of this sentence."""
 

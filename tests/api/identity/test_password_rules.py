@@ -111,7 +111,10 @@ class TestEnd:
         assert user["password_expires_at"] == "2026-01-01T00:00:00.000000Z"
         answer = cloud.sign_in("new", "a")
         assert answer.status == 401
-        assert answer.json["error"]["message"] == cloud.sign_in("nobody", "a").json["error"]["message"]
+        ended = f"The password is expired and needs to be changed for user: {user['id']}."
+        assert answer.json["error"]["message"] == ended
+        wrong, nobody = cloud.sign_in("new", "b"), cloud.sign_in("nobody", "a")
+        assert wrong.status == 401 and wrong.json["error"]["message"] == nobody.json["error"]["message"] != ended
         assert change(cloud, user, "a", "b") == (204, "")
         token = cloud.sign_in("new", "b").json["token"]
         assert token["user"]["password_expires_at"] == "2026-01-11T00:00:00.000000Z"

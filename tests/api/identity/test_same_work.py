@@ -48,7 +48,6 @@ def refused(cloud: Cloud) -> Mapping[str, Attempt]:
         "unknown": lambda: cloud.sign_in("nobody"),
         "disabled, right": lambda: cloud.sign_in("disabled"),
         "disabled, wrong": lambda: cloud.sign_in("disabled", "wrong"),
-        "ended": lambda: cloud.sign_in("ended"),
         "ended, wrong": lambda: cloud.sign_in("ended", "wrong"),
     }
     if cloud.service.settings.lockout_failure_attempts:

@@ -6,7 +6,7 @@ connection until it arms it again, and calls the application itself: no hop from
 One thread at a time has the seat at the epoll, because several that run Python at once only fight for the
 interpreter's lock (twice the CPU a request). It loses the seat to another as soon as it waits: at once when it waits
 for a slow client (`step_out`) or leaves the interpreter to hash a password (`step_aside`), and by the watch when the
-application waits (a tick) or works for long. Why this and not an async server: docs/decisions/0001-http-edge.md.
+application waits (a tick) or works for long. Why this and not an async server: docs/decisions/http-edge.md.
 
 What must stay true: arming a connection is the last thing its owner does with it; nothing depends on the seat being
 held by one thread only (a thread that lost it may take one more event before it notices).

@@ -1,4 +1,4 @@
-"""Which HTTP edge is cheapest for a synchronous handler that does real work (docs/decisions/0001-http-edge.md).
+"""Which HTTP edge is cheapest for a synchronous handler that does real work (docs/decisions/http-edge.md).
 
     python tests/bench/edges.py [--edges own,wsgi,...] [--seconds 3] [--json FILE]
 

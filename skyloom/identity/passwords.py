@@ -11,48 +11,58 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from skyloom.aside import step_aside
 
 log = logging.getLogger(__name__)
 BLOCK, PARALLEL, SALT_BYTES, HASH_BYTES = 8, 1, 16, 32
+NICENESS = 10
 BCRYPT_BYTES = 72
 """bcrypt never looked at more of a password; its library refuses longer ones by now."""
 
 
 class Passwords:
-    """Hashing takes much memory and time by design, so only `at_once` of them run together; the others wait."""
+    """Hashing takes much memory and time by design, so only `at_once` of them run together; the others wait. The
+    threads that hash give way to all others, or two log-ins would keep a small machine from everybody else."""
 
     def __init__(self, cost: int, at_once: int | None = None):
         self.cost = cost
         self._own = f"$scrypt$ln={cost},r={BLOCK},p={PARALLEL}$"
-        self._turn = threading.BoundedSemaphore(at_once or os.cpu_count() or 2)
+        self._hashers = ThreadPoolExecutor(at_once or os.cpu_count() or 2, "hasher", initializer=_give_way)
         self._nobody = self.hash(os.urandom(16).hex())
 
     def hash(self, password: str) -> str:
         salt = os.urandom(SALT_BYTES)
         step_aside()
-        with self._turn:
-            digest = _scrypt(password.encode(), salt, self.cost, BLOCK, PARALLEL, HASH_BYTES)
+        made = self._hashers.submit(_scrypt, password.encode(), salt, self.cost, BLOCK, PARALLEL, HASH_BYTES)
+        digest = made.result()
         return f"{self._own}{_text(salt)}${_text(digest)}"
 
     def verify(self, password: str, hashed: str | None) -> bool:
         """Whether the password is the hashed one. None (no such user, no password) costs the same time and is false."""
         step_aside()
-        with self._turn:
-            if hashed is not None:
-                scheme = hashed.split("$")[1] if hashed.count("$") > 1 else ""
-                try:
-                    return SCHEMES[scheme](password.encode(), hashed)
-                except (KeyError, ValueError, ImportError) as error:
-                    # nobody can log in by it; whoever runs the cloud must learn why
-                    log.error("a password hash of scheme %r cannot be read: %r", scheme, error)
-            _verify_scrypt(password.encode(), self._nobody)
-            return False
+        return self._hashers.submit(self._verify, password.encode(), hashed).result()
+
+    def _verify(self, password: bytes, hashed: str | None) -> bool:
+        if hashed is not None:
+            scheme = hashed.split("$")[1] if hashed.count("$") > 1 else ""
+            try:
+                return SCHEMES[scheme](password, hashed)
+            except (KeyError, ValueError, ImportError) as error:
+                # nobody can log in by it; whoever runs the cloud must learn why
+                log.error("a password hash of scheme %r cannot be read: %r", scheme, error)
+        _verify_scrypt(password, self._nobody)
+        return False
 
     def is_own(self, hashed: str) -> bool:
         """Whether it is as `hash` writes it now; another one is written anew when its password is known."""
         return hashed.startswith(self._own)
+
+
+def _give_way() -> None:
+    """Linux has a priority for each thread, by its own id; lowering it is everybody's right."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _verify_scrypt(password: bytes, hashed: str) -> bool:

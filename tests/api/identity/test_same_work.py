@@ -105,14 +105,14 @@ def test_every_refusal_does_the_same(
 
 
 def test_every_refusal_takes_the_same_time(refused: Mapping[str, Attempt]) -> None:
-    """The time that this thread computed, which other programs do not lengthen; medians of many tries in turn. A hash
+    """The time that this process computed, which other programs do not lengthen; medians of many tries in turn. A hash
     takes more than nine tenths of it, so one too few or too many is far outside of the bounds."""
     taken: dict[str, list[float]] = {cause: [] for cause in refused}
     for _ in range(TRIES):
         for cause, attempt in refused.items():
-            start = time.thread_time()
+            start = time.process_time()
             attempt()
-            taken[cause].append(time.thread_time() - start)
+            taken[cause].append(time.process_time() - start)
     usual = statistics.median(taken["wrong"])
     ratios = {cause: statistics.median(times) / usual for cause, times in taken.items()}
     assert all(0.6 < ratio < 1.7 for ratio in ratios.values()), ratios

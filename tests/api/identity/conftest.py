@@ -12,6 +12,7 @@ from skyloom.clock import VirtualClock
 from skyloom.db import Database, metadata
 from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.api import api
+from skyloom.identity.api.shibboleth import api as shibboleth_api
 from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
 from skyloom.identity.service.saml_keys import SamlKeys
@@ -48,9 +49,9 @@ class Cloud(Client):
             federation_opener(database.clock, SamlKeys(database, vault).pair),
             saml_provider_opener(database.clock),
         )
-        super().__init__([api(self.service)], {})
+        super().__init__([], {})
         self.application = Application(
-            [api(self.service)],
+            [api(self.service), shibboleth_api(self.service)],
             lambda token, request: self.service.authenticate(token, request.method, request.path, request.certificate),
             "https",
             "Skyloom",

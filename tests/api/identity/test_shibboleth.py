@@ -1,0 +1,257 @@
+"""Where Apache's Shibboleth module stands before a Keystone: a cloud bursts to itself, and to another, by way of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skyloom.clock import VirtualClock
+from skyloom.db import Database, metadata
+from skyloom.identity import IdentitySettings
+from tests.api.client import Answer
+from tests.api.identity.conftest import Cloud
+from tests.api.identity.test_bursting import PAOS, RULES, burst, configure, trust
+
+pytestmark = pytest.mark.needs("xmlsec1")
+ECP = "/Shibboleth.sso/SAML2/ECP"
+ECP_URL = f"https://cloud.test{ECP}"
+OWN_ID = "https://cloud.test/identity/v3/OS-FEDERATION/saml2/idp"
+PROVIDERS = "/OS-FEDERATION/identity_providers"
+AUTH = f"{PROVIDERS}/keystone/protocols/mapped/auth"
+AUTH_URL = f"https://cloud.test/identity/v3{AUTH}"
+HOME_AUTH = f"{PROVIDERS}/home/protocols/saml2/auth"
+
+
+def provider(cloud: Cloud, name: str, remote_ids: list[str], protocol: str = "mapped") -> None:
+    body = {"identity_provider": {"enabled": True, "remote_ids": remote_ids}}
+    cloud.ok("PUT", f"{PROVIDERS}/{name}", cloud.root, body)
+    path = f"{PROVIDERS}/{name}/protocols/{protocol}"
+    cloud.ok("PUT", path, cloud.root, {"protocol": {"mapping_id": "keystone"}})
+
+
+def to(cloud: Cloud, name: str, auth_url: str = AUTH_URL, sp_url: str = ECP_URL) -> None:
+    body = {"service_provider": {"auth_url": auth_url, "sp_url": sp_url, "enabled": True}}
+    cloud.ok("PUT", f"/OS-FEDERATION/service_providers/{name}", cloud.root, body)
+
+
+@pytest.fixture
+def own(cloud: Cloud) -> Cloud:
+    """It is known to itself, as Keystone's own tests make it."""
+    cloud.ok("PUT", "/OS-FEDERATION/mappings/keystone", cloud.root, {"mapping": {"rules": RULES}})
+    provider(cloud, "keystone", [OWN_ID])
+    to(cloud, "keystone")
+    return cloud
+
+
+@pytest.fixture
+def other(tmp_path: Path, clock: VirtualClock, settings: IdentitySettings) -> Iterator[Cloud]:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    database = Database(f"sqlite:///{folder}/skyloom.db", clock)
+    metadata.create_all(database.engine)
+    yield Cloud(database, folder, settings)
+    database.close()
+
+
+def envelope(cloud: Cloud, name: str = "keystone") -> bytes:
+    made = burst(cloud, cloud.token("demo"), provider=name)
+    assert made.status == 200, made.body
+    return made.body
+
+
+def post(cloud: Cloud, body: bytes, content_type: str = PAOS) -> Answer:
+    return cloud("POST", ECP, None, body, {"content-type": content_type})
+
+
+def cookie(answer: Answer) -> str:
+    assert answer.status == 303, answer.body
+    return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+def go_on(cloud: Cloud, sent: str, path: str = AUTH, **headers: str) -> Answer:
+    return cloud.v3("GET", path, None, content_type=PAOS, cookie=sent, **headers)
+
+
+def writes(cloud: Cloud) -> list[Any]:
+    """Whatever an arrival could have written."""
+    with cloud.database.engine.connect() as sql:
+        return [
+            sql.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar() for name in ("used_once", "user", "project")
+        ]
+
+
+def test_a_cloud_bursts_to_itself(own):
+    answer = post(own, envelope(own))
+    assert answer.status == 303
+    assert answer.headers["Location"] == AUTH_URL
+    said = answer.headers["Set-Cookie"].split("; ")[1:]
+    path = AUTH_URL.removeprefix("https://cloud.test")
+    assert said == [f"Path={path}", "Max-Age=120", "HttpOnly", "SameSite=Strict", "Secure"]
+    token = go_on(own, cookie(answer))
+    assert token.status == 201, token.body
+    assert token.json["token"]["user"]["name"] == "demo"
+    assert token.json["token"]["user"]["OS-FEDERATION"]["identity_provider"] == {"id": "keystone"}
+    assert "Max-Age=0" in token.headers["Set-Cookie"]
+    projects = own.ok("GET", "/auth/projects", token.headers["X-Subject-Token"])["projects"]
+    assert [project["name"] for project in projects] == ["burst of demo"]
+
+
+def test_nothing_is_written_before_the_token_is_asked_for(own):
+    body, before = envelope(own), writes(own)
+    assert post(own, body).status == 303
+    assert writes(own) == before
+
+
+def test_a_cookie_counts_once_and_so_does_its_assertion(own):
+    body = envelope(own)
+    first, second = cookie(post(own, body)), cookie(post(own, body))
+    assert go_on(own, first).status == 201
+    for again in (first, second, cookie(post(own, body))):
+        refused = go_on(own, again)
+        assert refused.status == 401
+        assert "used already" in refused.json["error"]["message"]
+
+
+def test_a_cookie_ends_soon_and_an_assertion_too(own, clock):
+    body = envelope(own)
+    sent = cookie(post(own, body))
+    clock.advance(120)
+    assert go_on(own, sent).status == 401
+    clock.advance(300)
+    assert post(own, body).status == 401
+
+
+@pytest.mark.parametrize("sent", ["", "skyloom-federation=", "skyloom-federation=gAAAAABnothing", "other=1"])
+def test_without_a_cookie_of_ours_nobody_comes_in(own, sent):
+    assert go_on(own, sent).status == 401
+
+
+def test_what_else_this_cloud_sealed_is_no_cookie(own):
+    other_text = own.service.protocols.vault.seal(b"something").decode()
+    assert go_on(own, f"skyloom-federation={other_text}").status == 401
+    assert go_on(own, f"skyloom-federation={own.token('demo')}").status == 401
+
+
+def test_a_cookie_is_for_the_protocol_that_believed_it(own):
+    sent = cookie(post(own, envelope(own)))
+    own.ok("PUT", f"{PROVIDERS}/acme", own.root, {"identity_provider": {"remote_ids": ["https://acme.test"]}})
+    own.ok("PUT", f"{PROVIDERS}/acme/protocols/mapped", own.root, {"protocol": {"mapping_id": "keystone"}})
+    own.ok("PUT", f"{PROVIDERS}/keystone/protocols/second", own.root, {"protocol": {"mapping_id": "keystone"}})
+    assert go_on(own, sent, f"{PROVIDERS}/acme/protocols/mapped/auth").status in (401, 403, 404)
+    assert go_on(own, sent, f"{PROVIDERS}/keystone/protocols/second/auth").status == 401
+    assert go_on(own, sent).status == 201
+
+
+def test_who_is_no_more_believed_has_no_use_of_a_cookie(own):
+    sent = cookie(post(own, envelope(own)))
+    own.ok("PATCH", f"{PROVIDERS}/keystone", own.root, {"identity_provider": {"remote_ids": []}})
+    before = writes(own)
+    assert go_on(own, sent).status == 404
+    assert writes(own) == before
+
+
+def test_a_provider_that_is_disabled_takes_nobody(own):
+    body = envelope(own)
+    sent = cookie(post(own, body))
+    own.ok("PATCH", f"{PROVIDERS}/keystone", own.root, {"identity_provider": {"enabled": False}})
+    assert go_on(own, sent).status == 403
+    assert post(own, body).status == 401
+
+
+def test_without_this_clouds_name_among_the_remote_ids_nobody_takes_its_word(own):
+    body = envelope(own)
+    change = {"identity_provider": {"remote_ids": ["https://acme.test"]}}
+    own.ok("PATCH", f"{PROVIDERS}/keystone", own.root, change)
+    assert post(own, body).status == 401
+
+
+def test_another_cloud_of_the_same_name_is_not_this_one(own, other):
+    """Its entity id is ours; its key is not."""
+    to(other, "keystone")
+    before = writes(own)
+    assert post(own, envelope(other)).status == 401
+    assert writes(own) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b">demo<", b">root<"), (b">member<", b">admin<"), (OWN_ID.encode(), b"https://else.test/idp")]
+)
+def test_an_assertion_that_was_altered_is_refused(own, old, new):
+    body = envelope(own)
+    assert old in body
+    assert post(own, body.replace(old, new)).status == 401
+
+
+def test_an_assertion_for_another_address_is_refused(own):
+    to(own, "elsewhere", sp_url="https://else.test/Shibboleth.sso/SAML2/ECP")
+    to(own, "direct", sp_url=AUTH_URL)
+    for name in ("elsewhere", "direct"):
+        assert post(own, envelope(own, name)).status == 401
+
+
+def test_an_assertion_for_another_protocol_is_refused(own):
+    to(own, "nobody", auth_url=AUTH_URL.replace("/mapped/", "/second/"))
+    assert post(own, envelope(own, "nobody")).status == 401
+
+
+def test_an_assertion_names_the_one_protocol_that_takes_it(own):
+    own.ok("PUT", f"{PROVIDERS}/keystone/protocols/amapped", own.root, {"protocol": {"mapping_id": "keystone"}})
+    answer = post(own, envelope(own))
+    assert (answer.status, answer.headers["Location"]) == (303, AUTH_URL)
+
+
+def test_this_cloud_is_believed_at_the_protocols_own_address_too(own):
+    to(own, "direct", sp_url=AUTH_URL)
+    assert own.v3("POST", AUTH, None, envelope(own, "direct"), content_type=PAOS).status == 201
+    assert own.v3("POST", AUTH, None, envelope(own), content_type=PAOS).status == 401
+
+
+def test_a_mapping_that_does_not_fit_refuses_and_writes_nothing(own):
+    rules = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "openstack_user", "any_one_of": ["nobody"]}]}]
+    own.ok("PATCH", "/OS-FEDERATION/mappings/keystone", own.root, {"mapping": {"rules": rules}})
+    sent, before = cookie(post(own, envelope(own))), writes(own)
+    refused = go_on(own, sent)
+    assert (refused.status, refused.json["error"]["code"]) == (401, 401)
+    assert writes(own) == before
+
+
+def test_an_issuer_that_is_not_among_the_remote_ids_is_refused(other, own):
+    """By the config it is believed, by the remote ids of the provider it is not."""
+    trust(own, other)
+    own.ok("PATCH", f"{PROVIDERS}/home", own.root, {"identity_provider": {"remote_ids": ["https://acme.test"]}})
+    path = f"{PROVIDERS}/home/protocols/saml2"
+    own.ok("PATCH", path, own.root, {"protocol": {"remote_id_attribute": "MELLON_IDP"}})
+    configure(own, other, needs_audience=False)
+    to(other, "shared", "https://cloud.test/x", "https://cloud.test" + ECP)
+    before = writes(own)
+    refused = go_on(own, cookie(post(own, unnamed(other))), HOME_AUTH)
+    assert refused.status == 403
+    assert writes(own) == before
+
+
+def unnamed(other: Cloud) -> bytes:
+    """Both clouds of these tests have one address; a cloud of another would not know whose this one is."""
+    other.service.bursting.consumer_url = "https://other.test" + ECP
+    return envelope(other, "shared")
+
+
+@pytest.mark.parametrize("body", [b"", b"<a/>", b"not xml", b'<!DOCTYPE a><a xmlns="b"/>'])
+def test_what_is_no_envelope_is_refused(own, body):
+    answer = post(own, body)
+    assert (answer.status, answer.json["error"]["code"]) == (401, 401)
+
+
+def test_a_page_of_another_site_cannot_post(own):
+    """A browser sends this content type to another site only if that allows it."""
+    body = envelope(own)
+    for content_type in ("application/x-www-form-urlencoded", "text/plain", "text/xml"):
+        answer = post(own, body, content_type)
+        assert answer.status == 400
+        assert PAOS in answer.json["error"]["message"]
+
+
+def test_the_address_takes_nothing_else_and_is_not_listed(own):
+    assert own("GET", ECP).status == 405
+    assert own("POST", "/Shibboleth.sso/Logout").status == 404
+    assert sorted(own("GET", "/").json["apis"]) == ["identity"]

@@ -4,7 +4,8 @@ whose members have a role on a project."""
 import sys
 from pathlib import Path
 
-import openstack
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
 
 DOMAIN, GROUP = "federated_domain", "federated_users"
 """The suite's own names for them (mapping_group_domain_name, mapping_group_name)."""
@@ -12,8 +13,8 @@ DOMAIN, GROUP = "federated_domain", "federated_users"
 
 def set_up(state: Path) -> None:
     """In the running cloud of that folder."""
-    config = openstack.config.OpenStackConfig(config_files=[str(state / "clouds.yaml")])
-    with openstack.connection.Connection(config=config.get_one(cloud="skyloom-admin")) as cloud:
+    config = OpenStackConfig(config_files=[str(state / "clouds.yaml")], load_envvars=False)
+    with Connection(config=config.get_one("skyloom-admin")) as cloud:
         domain = cloud.identity.create_domain(name=DOMAIN)
         group = cloud.identity.create_group(name=GROUP, domain_id=domain.id)
         project = cloud.identity.create_project(name=GROUP, domain_id=domain.id)

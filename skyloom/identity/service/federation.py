@@ -158,8 +158,11 @@ class Federation:
                     continue
                 arrival = at(protocol.idp_id, protocol.id)
                 proven = driver.answer(arrival)
-            except (AssertionInvalid, AttributeInvalid) as error:
-                log.warning("protocol %s of %s took no response: %s", protocol.id, protocol.idp_id, error)
+            except AssertionInvalid:
+                # the driver has told the log why
+                continue
+            except AttributeInvalid as error:
+                log.warning("protocol %s of identity provider %s: %s", protocol.id, protocol.idp_id, error)
                 continue
             if isinstance(proven, Proven):
                 found.append((arrival, self.sessions.sealed(protocol, trust_of(options), proven)))

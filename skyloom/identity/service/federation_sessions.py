@@ -5,6 +5,7 @@ configured then, for two minutes. What counts once is in it, and is written with
 """
 
 import hashlib
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from skyloom.identity.drivers.federation_contract import Once, Proven
 from skyloom.identity.errors import AssertionInvalid, AssertionTooLong
 from skyloom.identity.store.federation import Protocol
 
+log = logging.getLogger(__name__)
 LIFE = timedelta(minutes=2)
 MOST_CHARACTERS = 3800
 """Of a cookie of 4,096 bytes, which every client must take, with its name and attributes."""
@@ -53,17 +55,24 @@ class FederationSessions:
         return text
 
     def opened(self, protocol: Protocol, trust: str, text: str) -> Proven:
-        """Raises AssertionInvalid."""
+        """Raises AssertionInvalid; the log has the reason."""
         try:
             session = msgspec.json.decode(zlib.decompress(self.vault.open(text.encode())), type=Session)
         except (InvalidToken, zlib.error, msgspec.MsgspecError, UnicodeError) as error:
-            raise AssertionInvalid() from error
-        if (session.idp_id, session.protocol_id, session.trust) != (protocol.idp_id, protocol.id, trust):
-            raise AssertionInvalid()
+            raise _refused(protocol, "the cookie is none of this cloud's") from error
+        if (session.idp_id, session.protocol_id) != (protocol.idp_id, protocol.id):
+            raise _refused(protocol, f"the cookie is for {session.protocol_id} of {session.idp_id}")
+        if session.trust != trust:
+            raise _refused(protocol, "the protocol was configured anew since the cookie was given")
         if session.ends_at <= self.clock.now():
-            raise AssertionInvalid()
+            raise _refused(protocol, f"the cookie ended at {session.ends_at}")
         once = [Once(key, expires_at) for key, expires_at in session.once]
         return Proven(session.attributes, once=once, expires_at=session.expires_at)
+
+
+def _refused(protocol: Protocol, reason: str) -> AssertionInvalid:
+    log.warning("protocol %s of identity provider %s: %s", protocol.id, protocol.idp_id, reason)
+    return AssertionInvalid()
 
 
 def trust_of(options: Any) -> str:

@@ -37,14 +37,16 @@ Document = dict[str, Any]
 class Cloud(Client):
     """`ids`: of the seed's users, projects and roles by name."""
 
-    def __init__(self, database: Database, folder: Path, settings: IdentitySettings):
+    def __init__(
+        self, database: Database, folder: Path, settings: IdentitySettings, public_url: str = "https://cloud.test"
+    ):
         vault = Vault.at(folder / "key")
         self.service = IdentityService(
             database,
             Policy([RULES]),
             vault,
             settings,
-            "https://cloud.test",
+            public_url,
             opener(database.clock),
             federation_opener(database.clock, SamlKeys(database, vault).pair),
             saml_provider_opener(database.clock),

@@ -1,6 +1,8 @@
 """Where Apache's Shibboleth module stands before a Keystone: a cloud bursts to itself, and to another, by way of it."""
 
+import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +46,30 @@ def own(cloud: Cloud) -> Cloud:
     return cloud
 
 
-@pytest.fixture
-def other(tmp_path: Path, clock: VirtualClock, settings: IdentitySettings) -> Iterator[Cloud]:
-    folder = tmp_path / "other"
+@contextmanager
+def another(folder: Path, clock: VirtualClock, settings: IdentitySettings, public_url: str) -> Iterator[Cloud]:
     folder.mkdir()
     database = Database(f"sqlite:///{folder}/skyloom.db", clock)
     metadata.create_all(database.engine)
-    yield Cloud(database, folder, settings)
+    yield Cloud(database, folder, settings, public_url)
     database.close()
+
+
+@pytest.fixture
+def impostor(tmp_path: Path, clock: VirtualClock, settings: IdentitySettings) -> Iterator[Cloud]:
+    """It says to be where `own` is; its key is another."""
+    with another(tmp_path / "impostor", clock, settings, "https://cloud.test") as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def home(tmp_path: Path, clock: VirtualClock, settings: IdentitySettings, own: Cloud) -> Iterator[Cloud]:
+    """Another cloud, which does not know who is at the address of `own`, and so names no audience."""
+    with another(tmp_path / "home", clock, settings, "https://home.test") as cloud:
+        trust(own, cloud)
+        configure(own, cloud, needs_audience=False)
+        to(cloud, "own")
+        yield cloud
 
 
 def envelope(cloud: Cloud, name: str = "keystone") -> bytes:
@@ -135,10 +153,9 @@ def test_what_else_this_cloud_sealed_is_no_cookie(own):
 
 def test_a_cookie_is_for_the_protocol_that_believed_it(own):
     sent = cookie(post(own, envelope(own)))
-    own.ok("PUT", f"{PROVIDERS}/acme", own.root, {"identity_provider": {"remote_ids": ["https://acme.test"]}})
-    own.ok("PUT", f"{PROVIDERS}/acme/protocols/mapped", own.root, {"protocol": {"mapping_id": "keystone"}})
+    provider(own, "acme", ["https://acme.test"])
     own.ok("PUT", f"{PROVIDERS}/keystone/protocols/second", own.root, {"protocol": {"mapping_id": "keystone"}})
-    assert go_on(own, sent, f"{PROVIDERS}/acme/protocols/mapped/auth").status in (401, 403, 404)
+    assert go_on(own, sent, f"{PROVIDERS}/acme/protocols/mapped/auth").status == 404
     assert go_on(own, sent, f"{PROVIDERS}/keystone/protocols/second/auth").status == 401
     assert go_on(own, sent).status == 201
 
@@ -166,11 +183,10 @@ def test_without_this_clouds_name_among_the_remote_ids_nobody_takes_its_word(own
     assert post(own, body).status == 401
 
 
-def test_another_cloud_of_the_same_name_is_not_this_one(own, other):
-    """Its entity id is ours; its key is not."""
-    to(other, "keystone")
+def test_another_cloud_of_the_same_name_is_not_this_one(own, impostor):
+    to(impostor, "keystone")
     before = writes(own)
-    assert post(own, envelope(other)).status == 401
+    assert post(own, envelope(impostor)).status == 401
     assert writes(own) == before
 
 
@@ -208,7 +224,8 @@ def test_this_cloud_is_believed_at_the_protocols_own_address_too(own):
 
 
 def test_a_mapping_that_does_not_fit_refuses_and_writes_nothing(own):
-    rules = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "openstack_user", "any_one_of": ["nobody"]}]}]
+    remote = [{"type": "openstack_user"}, {"type": "openstack_user_domain", "any_one_of": ["nowhere"]}]
+    rules = [{"local": [{"user": {"name": "{0}"}}], "remote": remote}]
     own.ok("PATCH", "/OS-FEDERATION/mappings/keystone", own.root, {"mapping": {"rules": rules}})
     sent, before = cookie(post(own, envelope(own))), writes(own)
     refused = go_on(own, sent)
@@ -216,24 +233,58 @@ def test_a_mapping_that_does_not_fit_refuses_and_writes_nothing(own):
     assert writes(own) == before
 
 
-def test_an_issuer_that_is_not_among_the_remote_ids_is_refused(other, own):
-    """By the config it is believed, by the remote ids of the provider it is not."""
-    trust(own, other)
-    own.ok("PATCH", f"{PROVIDERS}/home", own.root, {"identity_provider": {"remote_ids": ["https://acme.test"]}})
-    path = f"{PROVIDERS}/home/protocols/saml2"
-    own.ok("PATCH", path, own.root, {"protocol": {"remote_id_attribute": "MELLON_IDP"}})
-    configure(own, other, needs_audience=False)
-    to(other, "shared", "https://cloud.test/x", "https://cloud.test" + ECP)
+def test_users_of_another_cloud_come_by_the_shared_address_too(own, home):
+    answer = post(own, envelope(home, "own"))
+    assert answer.headers["Location"] == f"https://cloud.test/identity/v3{HOME_AUTH}"
+    token = go_on(own, cookie(answer), HOME_AUTH)
+    assert token.status == 201, token.body
+    assert token.json["token"]["user"]["OS-FEDERATION"]["identity_provider"] == {"id": "home"}
+
+
+def test_a_cookie_of_one_issuer_is_none_for_the_provider_of_another(own, home):
+    of_own, of_home = cookie(post(own, envelope(own))), cookie(post(own, envelope(home, "own")))
     before = writes(own)
-    refused = go_on(own, cookie(post(own, unnamed(other))), HOME_AUTH)
-    assert refused.status == 403
+    assert go_on(own, of_own, HOME_AUTH).status == 401
+    assert go_on(own, of_home).status == 401
     assert writes(own) == before
 
 
-def unnamed(other: Cloud) -> bytes:
-    """Both clouds of these tests have one address; a cloud of another would not know whose this one is."""
-    other.service.bursting.consumer_url = "https://other.test" + ECP
-    return envelope(other, "shared")
+def test_a_protocol_that_is_configured_anew_takes_no_cookie_from_before(own, home):
+    sent = cookie(post(own, envelope(home, "own")))
+    configure(own, home, needs_audience=True)
+    assert go_on(own, sent, HOME_AUTH).status == 401
+
+
+@pytest.mark.parametrize("options", [{"needs_audience": True}, {"needs_audience": False, "accepts_unasked": False}])
+def test_a_protocol_is_as_strict_here_as_at_its_own_address(own, home, options):
+    configure(own, home, **options)
+    assert post(own, envelope(home, "own")).status == 401
+
+
+def test_an_issuer_that_is_not_among_the_remote_ids_is_refused(own, home):
+    """By the config it is believed, by the remote ids of the provider it is not."""
+    own.ok("PATCH", f"{PROVIDERS}/home", own.root, {"identity_provider": {"remote_ids": ["https://acme.test"]}})
+    path = f"{PROVIDERS}/home/protocols/saml2"
+    own.ok("PATCH", path, own.root, {"protocol": {"remote_id_attribute": "MELLON_IDP"}})
+    sent, before = cookie(post(own, envelope(home, "own"))), writes(own)
+    assert go_on(own, sent, HOME_AUTH).status == 403
+    assert writes(own) == before
+
+
+def test_of_whom_more_is_said_than_a_cookie_holds_is_told_where_to_go(own):
+    for _ in range(80):
+        body = {"group": {"name": secrets.token_urlsafe(45), "domain_id": "default"}}
+        group = own.ok("POST", "/groups", own.root, body)["group"]
+        own.ok("PUT", f"/groups/{group['id']}/users/{own.ids['demo']}", own.root)
+    answer = post(own, envelope(own))
+    assert answer.status == 400
+    assert "auth address" in answer.json["error"]["message"]
+
+
+def test_a_cookie_does_not_stand_in_the_way_of_other_questions(own, home):
+    """Its client asks for metadata, or brings another response."""
+    sent = cookie(post(own, envelope(home, "own")))
+    assert own.v3("GET", f"{HOME_AUTH}?metadata", None, cookie=sent).status == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"<a/>", b"not xml", b'<!DOCTYPE a><a xmlns="b"/>'])

@@ -2,4 +2,12 @@
 
 from tests.rules.walks import compute, identity, identity_federation, image, network
 
-ALL = (identity.WALK, identity_federation.SHIBBOLETH, image.FIRST, network.FIRST, compute.WALK, network.LAST, image.LAST)
+ALL = (
+    identity.WALK,
+    identity_federation.SHIBBOLETH,
+    image.FIRST,
+    network.FIRST,
+    compute.WALK,
+    network.LAST,
+    image.LAST,
+)

@@ -47,7 +47,8 @@ class FederationSessions:
         """Raises AssertionTooLong."""
         once = [(each.key, each.expires_at) for each in proven.once]
         # what is written of its use is forgotten at those ends, so it must not be longer
-        ends_at = min([self.clock.now() + LIFE, *(each.expires_at for each in proven.once)])
+        ends = [self.clock.now() + LIFE, *(each.expires_at for each in proven.once)]
+        ends_at = min(ends if proven.expires_at is None else [*ends, proven.expires_at])
         session = Session(protocol.idp_id, protocol.id, trust, ends_at, proven.attributes, once, proven.expires_at)
         text = self.vault.seal(zlib.compress(msgspec.json.encode(session))).decode()
         if len(text) > MOST_CHARACTERS:

@@ -115,6 +115,28 @@ def test_a_cloud_bursts_to_itself(own):
     assert [project["name"] for project in projects] == ["burst of demo"]
 
 
+def test_without_tls_the_cookie_comes_back_too(tmp_path, clock, settings):
+    with another(tmp_path / "plain", clock, settings, "http://plain.test") as cloud:
+        cloud.ok("PUT", "/OS-FEDERATION/mappings/keystone", cloud.root, {"mapping": {"rules": RULES}})
+        provider(cloud, "keystone", ["http://plain.test/identity/v3/OS-FEDERATION/saml2/idp"])
+        to(cloud, "keystone", f"http://plain.test/identity/v3{AUTH}", f"http://plain.test{ECP}")
+        answer = post(cloud, envelope(cloud))
+        assert "Secure" not in answer.headers["Set-Cookie"]
+        assert go_on(cloud, cookie(answer)).status == 201
+
+
+def test_the_token_ends_with_the_one_that_it_came_from(own, clock):
+    token = own.token("demo")
+    ends = own.v3("GET", "/auth/tokens", own.root, x_subject_token=token).json["token"]["expires_at"]
+    clock.advance(3600 - 60)
+    sent = cookie(post(own, burst(own, token, provider="keystone").body))
+    made = go_on(own, sent).json["token"]
+    assert made["expires_at"] <= ends
+    sent = cookie(post(own, burst(own, token, provider="keystone").body))
+    clock.advance(60)
+    assert go_on(own, sent).status == 401
+
+
 def test_nothing_is_written_before_the_token_is_asked_for(own):
     body, before = envelope(own), writes(own)
     assert post(own, body).status == 303

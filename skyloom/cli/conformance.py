@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         environment |= {"OS_CLIENT_CONFIG_FILE": str(home.clouds_yaml), "OS_CLOUD": "skyloom-admin"}
         # the clients of the suite's plug-ins know no other way to be told of a CA
-        environment["SSL_CERT_FILE"] = str(home.ca)
+        environment |= {"SSL_CERT_FILE": str(home.ca), "REQUESTS_CA_BUNDLE": str(home.ca)}
         ready = home.ready_now()
         if ready is not None and ready.network == "simulated":
             excluded = ["--exclude", NEEDS_PACKETS]

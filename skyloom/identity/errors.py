@@ -315,6 +315,17 @@ class AssertionInvalid(Unauthorized):
         super().__init__("What was sent as proof of the identity provider is not valid; sign in there again.")
 
 
+class AssertionTooLong(BadRequest):
+    """What an identity provider says of somebody does not fit into a cookie."""
+
+    code = "identity.assertion_too_long"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The identity provider says more than a cookie holds; bring its response to the protocol's auth address."
+        )
+
+
 class AlreadyUsed(Unauthorized):
     code = "identity.assertion_used"
 

@@ -138,7 +138,7 @@ class Application:
         if request.path not in ("", "/"):
             raise NoSuchPath(f"{self.name} has nothing at {request.path}; GET / lists its APIs.")
         host = request.headers.get("host", "localhost")
-        links = {api.name: f"{self.scheme}://{host}{prefix}/" for prefix, api in self.apis.items()}
+        links = {api.name: f"{self.scheme}://{host}{prefix}/" for prefix, api in self.apis.items() if api.is_listed}
         return render({"name": self.name, "apis": links}, 200)
 
 

@@ -16,6 +16,7 @@ from skyloom.compute.drivers.contract import ImageGone
 from skyloom.db import Database
 from skyloom.home import Home, Plan
 from skyloom.identity.api import api as identity_api
+from skyloom.identity.api.shibboleth import api as shibboleth_api
 from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
 from skyloom.identity.service.saml_keys import SamlKeys
@@ -179,6 +180,7 @@ class Core:
         yield compute_api(self.compute)
         yield image_api(self.image)
         yield network_api(self.network)
+        yield shibboleth_api(self.identity)
 
     def application(self) -> Application:
         scheme = "https" if self.plan.tls else "http"

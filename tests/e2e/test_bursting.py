@@ -31,17 +31,19 @@ class TwoClouds:
 
     def session(self, **scope: str) -> Session:
         """Of the user demo of home, in `away`."""
-        connection = self.home.connect()
-        auth = connection.config.config["auth"]
-        own = Password(
-            auth_url=auth["auth_url"],
-            username=auth["username"],
-            password=auth["password"],
-            user_domain_name="Default",
-            project_name="demo",
-            project_domain_name="Default",
-        )
-        return Session(Keystone2Keystone(own, "away", **scope), verify=str(self.authorities))
+        return Session(Keystone2Keystone(demo_of(self.home), "away", **scope), verify=str(self.authorities))
+
+
+def demo_of(cloud: WholeCloud) -> Password:
+    auth = cloud.connect().config.config["auth"]
+    return Password(
+        auth_url=auth["auth_url"],
+        username=auth["username"],
+        password=auth["password"],
+        user_domain_name="Default",
+        project_name="demo",
+        project_domain_name="Default",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +128,24 @@ def domain_of_provider(cloud: WholeCloud) -> str:
     found = cloud.connect("skyloom-admin").identity.get("/OS-FEDERATION/identity_providers/home").json()
     domain_id: str = found["identity_provider"]["domain_id"]
     return domain_id
+
+
+def test_a_cloud_bursts_to_itself_by_the_address_of_shibboleth(two):
+    """With Keystone's settings and no config: the entity id among the remote ids is enough."""
+    cloud, url = two.away, identity_url(two.away)
+    root = cloud.connect("skyloom-admin").identity
+    prefix = "/OS-FEDERATION/identity_providers/keystone"
+    rules = [{"local": [{"user": {"name": "own {0}"}}], "remote": [{"type": "openstack_user"}]}]
+    provider = {"enabled": True, "remote_ids": [f"{url}/OS-FEDERATION/saml2/idp"]}
+    shared = f"{url.removesuffix('/identity/v3')}/Shibboleth.sso/SAML2/ECP"
+    service = {"enabled": True, "auth_url": f"{url}{prefix}/protocols/mapped/auth", "sp_url": shared}
+    for path, body in (
+        (prefix, {"identity_provider": provider}),
+        ("/OS-FEDERATION/mappings/keystone", {"mapping": {"rules": rules}}),
+        (f"{prefix}/protocols/mapped", {"protocol": {"mapping_id": "keystone"}}),
+        ("/OS-FEDERATION/service_providers/itself", {"service_provider": service}),
+    ):
+        assert root.put(path, json=body).status_code == 201
+    session = Session(Keystone2Keystone(demo_of(cloud), "itself"), verify=str(two.authorities))
+    answer = root.get("/auth/tokens", headers={"X-Subject-Token": session.get_token()})
+    assert answer.json()["token"]["user"]["name"] == "own demo"

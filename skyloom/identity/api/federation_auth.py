@@ -6,8 +6,10 @@ A browser that has signed in gets a page that posts the token to the dashboard i
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
-from urllib.parse import parse_qs, quote, urlencode
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from skyloom.identity.api.federation import PROTOCOL
 from skyloom.identity.api.tokens import token_reply
@@ -22,6 +24,7 @@ OF_PROVIDER = "/v3/auth/OS-FEDERATION/identity_providers/{identity_provider_id}/
 AUTH = f"{PROTOCOL}/auth"
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 1 << 20
+SESSION = "skyloom-federation"
 MOST_FIELDS = 100
 SEND = 'document.forms["sso"].submit();'
 SEND_HASH = base64.b64encode(hashlib.sha256(SEND.encode()).digest()).decode()
@@ -61,13 +64,33 @@ CHOICE = """<!DOCTYPE html>
 
 def auth(ctx: Ctx, identity_provider_id: str, protocol_id: str) -> Reply:
     """Of a client that is no browser."""
-    arrival = _arrival(ctx, identity_provider_id, protocol_id, None, False)
+    arrival = arrival_at(ctx, identity_provider_id, protocol_id, ctx.request.body.read(MOST_BYTES))
+    session = _session(ctx)
+    if session is not None:
+        arrival = replace(arrival, session=session)
     found = ctx.service.federation.answer(ctx.caller, arrival)
     if isinstance(found, Challenge):
         return Reply(found.status, list(found.headers), found.body)
     reply = token_reply(ctx, found.granted, 201)
     reply.headers += found.headers
+    if session is not None:
+        reply.headers.append(("Set-Cookie", session_cookie(arrival, "", 0)))
     return reply
+
+
+def session_cookie(arrival: Arrival, sealed: str, life_s: int) -> str:
+    """Of a client that was at the address which all providers share, for the protocol that believes it."""
+    at = urlsplit(arrival.client_url)
+    secure = "; Secure" if at.scheme == "https" else ""
+    return f"{SESSION}={sealed}; Path={at.path}; Max-Age={life_s}; HttpOnly; SameSite=Strict{secure}"
+
+
+def _session(ctx: Ctx) -> str | None:
+    """What the client brings of there, unless it asks for something else."""
+    if ctx.request.method != "GET" or ctx.request.query or "paos" in ctx.request.headers:
+        return None
+    cookies = dict(each.strip().partition("=")[::2] for each in ctx.request.headers.get("cookie", "").split(";"))
+    return cookies.get(SESSION)
 
 
 def websso(ctx: Ctx, protocol_id: str) -> Reply:
@@ -84,7 +107,9 @@ def websso(ctx: Ctx, protocol_id: str) -> Reply:
 def websso_of(ctx: Ctx, identity_provider_id: str, protocol_id: str) -> Reply:
     """Of a browser that begins (it names its origin), or that comes back from the provider."""
     origin = ctx.one("origin") if ctx.request.query else None
-    arrival = _arrival(ctx, identity_provider_id, protocol_id, origin, True)
+    arrival = arrival_at(
+        ctx, identity_provider_id, protocol_id, ctx.request.body.read(MOST_BYTES), origin=origin, is_browser=True
+    )
     found = ctx.service.federation.answer(ctx.caller, arrival)
     if isinstance(found, Challenge):
         return Reply(found.status, [*found.headers, ("Cache-Control", "no-store")], found.body)
@@ -104,8 +129,8 @@ def _own_url(ctx: Ctx, idp_id: str, protocol_id: str, route: str = OF_PROVIDER) 
     return f"{ctx.service.public_url}/identity{path}"
 
 
-def _arrival(ctx: Ctx, idp_id: str, protocol_id: str, origin: str | None, is_browser: bool) -> Arrival:
-    body = ctx.request.body.read(MOST_BYTES)
+def arrival_at(ctx: Ctx, idp_id: str, protocol_id: str, body: bytes, **more: Any) -> Arrival:
+    """The request as one of that protocol. `more`: of the arrival."""
     return Arrival(
         idp_id=idp_id,
         protocol_id=protocol_id,
@@ -116,8 +141,7 @@ def _arrival(ctx: Ctx, idp_id: str, protocol_id: str, origin: str | None, is_bro
         form=_form(ctx, body),
         headers=ctx.request.headers,
         body=body,
-        origin=origin,
-        is_browser=is_browser,
+        **more,
     )
 
 

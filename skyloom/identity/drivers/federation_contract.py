@@ -28,7 +28,8 @@ class Arrival:
     `url`: this protocol's own address for browsers (its websso route, without a query): where a provider sends them
     back to, whichever route they came by; `client_url`: that for other clients (its auth route). `origin`: the trusted
     dashboard that a browser wants to end at; None at the end of its way, and for a client that is no browser.
-    `is_browser`: it came by a websso route.
+    `is_browser`: it came by a websso route. `consumer_url`: where a response was posted to, if that is the address that
+    all providers share and not `client_url`; `session`: what this cloud gave the client there (sealed).
     """
 
     idp_id: str
@@ -42,6 +43,8 @@ class Arrival:
     body: bytes = b""
     origin: str | None = None
     is_browser: bool = False
+    consumer_url: str | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ class FederationDriver(Protocol):
     """
 
     def answer(self, arrival: Arrival) -> Proven | Challenge: ...
+
+    def is_author(self, envelope: bytes) -> bool:
+        """Whether what an enhanced client brings says to be of this provider. Nothing of it is checked yet."""
 
     def close(self) -> None:
         """Give back its connections."""

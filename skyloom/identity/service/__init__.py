@@ -125,9 +125,11 @@ class IdentityService:
         self.service_providers = ServiceProviders(ground, federation)
         self.protocols = Protocols(ground, self.identity_providers, federation, vault, open_federation)
         self.saml_keys = SamlKeys(db, vault)
-        self.federation = Federation(ground, grants, self.protocols, self.auth, settings, open_federation)
         self.bursting = Bursting(
             ground, self.sessions, self.service_providers, self.saml_keys, settings, public_url, open_saml_provider
+        )
+        self.federation = Federation(
+            ground, grants, self.protocols, self.auth, self.bursting, settings, open_federation
         )
         self.application_credentials = ApplicationCredentials(ground, delegations, self.passwords)
         self.refusals = OwnRefusals(policy)

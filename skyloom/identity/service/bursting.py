@@ -21,6 +21,8 @@ from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.saml import SamlStore
 
 PATH = "/identity/v3/OS-FEDERATION/saml2"
+ENHANCED_CLIENTS = "/Shibboleth.sso/SAML2/ECP"
+"""Where Apache's Shibboleth module takes responses before a Keystone; this cloud takes them there, too."""
 
 
 class TokenRef(msgspec.Struct, frozen=True):
@@ -73,6 +75,7 @@ class Bursting:
         self.settings = settings
         self.store = SamlStore()
         self.party = _party(settings, public_url)
+        self.consumer_url = f"{public_url}{ENHANCED_CLIENTS}"
         self.open_provider = open_provider
         self._provider: SamlProvider | None = None
 
@@ -110,10 +113,11 @@ class Bursting:
         return target, self._statement(granted, target)
 
     def _statement(self, granted: Granted, target: Record) -> Statement:
-        """Who is there at `sp_url` is known only where that is the protocol's own address, as in this cloud."""
+        """Who is there at `sp_url` is known where that is the protocol's own address, and of this cloud's own."""
+        is_known = target["sp_url"] in (target["auth_url"], self.consumer_url)
         return Statement(
             recipient=target["sp_url"],
-            audience=target["auth_url"] if target["sp_url"] == target["auth_url"] else None,
+            audience=target["auth_url"] if is_known else None,
             subject=granted.user.name,
             attributes=self._attributes(granted),
             life_s=self.settings.assertion_expiration_time,

@@ -9,7 +9,7 @@ is not here makes the sign-in fail before anything is written.
 import hashlib
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +25,12 @@ from skyloom.identity.drivers.federation_contract import (
     FederationDriver,
     Once,
     OpenFederation,
+    Proven,
+    SamlOptions,
 )
 from skyloom.identity.errors import (
     AlreadyUsed,
+    AssertionInvalid,
     AttributeInvalid,
     DashboardNotTrusted,
     IdentityProviderAway,
@@ -39,7 +42,9 @@ from skyloom.identity.errors import (
 from skyloom.identity.model import Grant, Record
 from skyloom.identity.service.auth import AuthService
 from skyloom.identity.service.auth_request import DomainRef, UserRef
+from skyloom.identity.service.bursting import Bursting
 from skyloom.identity.service.federation_protocols import Protocols
+from skyloom.identity.service.federation_sessions import FederationSessions, trust_of
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.sessions import Granted
 from skyloom.identity.settings import IdentitySettings
@@ -92,6 +97,7 @@ class Federation:
         grants: Grants,
         protocols: Protocols,
         auth: AuthService,
+        bursting: Bursting,
         settings: IdentitySettings,
         open_driver: OpenFederation | None,
     ):
@@ -103,8 +109,10 @@ class Federation:
         self.providers = protocols.providers
         self.protocols = protocols
         self.auth = auth
+        self.bursting = bursting
         self.settings = settings
         self.open_driver = open_driver
+        self.sessions = FederationSessions(ground.db.clock, protocols.vault)
         self._mappings = Records(resources.MAPPING)
         self._projects = Records(resources.PROJECT)
         self._open: dict[tuple[str, str], tuple[Any, FederationDriver]] = {}
@@ -116,7 +124,11 @@ class Federation:
         protocol = self._open_protocol(arrival.idp_id, arrival.protocol_id)
         if arrival.origin is not None:
             self._check_origin(arrival.origin)
-        found = self._driver(protocol).answer(arrival)
+        options = self._options(protocol, arrival.is_browser)
+        if arrival.session is not None:
+            found: Proven | Challenge = self.sessions.opened(protocol, trust_of(options), arrival.session)
+        else:
+            found = self._driver(protocol, options).answer(arrival)
         if isinstance(found, Challenge):
             if arrival.is_browser and arrival.origin is None:
                 raise AttributeInvalid(
@@ -129,6 +141,34 @@ class Federation:
             caller, arrival.idp_id, arrival.protocol_id, found.attributes, found.once, found.expires_at
         )
         return SignedIn(granted, found.origin, found.headers)
+
+    def begin_sessions(self, envelope: bytes, at: Callable[[str, str], Arrival]) -> Sequence[tuple[Arrival, str]]:
+        """For a response that came to the address which all providers share: where it counts, and the sealed session
+        to be brought there. `at`: (provider's id, protocol's id) -> the arrival of the envelope there.
+
+        Its issuer says which protocols are asked, and each checks it as it would at its own address. Writes nothing.
+        Raises AssertionInvalid where none takes it.
+        """
+        found = []
+        for protocol in self.store.of_saml(self.db.read(), self.bursting.party.entity_id):
+            try:
+                options = self._options(protocol, is_browser=False)
+                driver = self._driver(protocol, options)
+                if not driver.is_author(envelope):
+                    continue
+                arrival = at(protocol.idp_id, protocol.id)
+                proven = driver.answer(arrival)
+            except AssertionInvalid:
+                # the driver has told the log why
+                continue
+            except AttributeInvalid as error:
+                log.warning("protocol %s of identity provider %s: %s", protocol.id, protocol.idp_id, error)
+                continue
+            if isinstance(proven, Proven):
+                found.append((arrival, self.sessions.sealed(protocol, trust_of(options), proven)))
+        if not found:
+            raise AssertionInvalid()
+        return found
 
     def providers_of(self, protocol_id: str, origin: str) -> Sequence[str]:
         """Ids of the enabled providers that a browser can choose for the protocol; NoSuch where there is none."""
@@ -182,8 +222,16 @@ class Federation:
             raise ProviderDisabled("identity_provider", idp_id)
         return self.protocols.show(idp_id, protocol_id)
 
-    def _driver(self, protocol: Protocol) -> FederationDriver:
-        options, key = self.protocols.options(protocol), (protocol.idp_id, protocol.id)
+    def _options(self, protocol: Protocol, is_browser: bool) -> Any:
+        """As they were configured; whoever names this very cloud as the issuer needs no configuration to be it."""
+        if protocol.driver is None and not is_browser:
+            own_id = self.bursting.party.entity_id
+            if own_id in self.providers.show(protocol.idp_id)["remote_ids"]:
+                return SamlOptions(metadata=self.bursting.metadata(), entity_id=own_id, accepts_unasked=True)
+        return self.protocols.options(protocol)
+
+    def _driver(self, protocol: Protocol, options: Any) -> FederationDriver:
+        key = (protocol.idp_id, protocol.id)
         found = self._open.get(key)
         if found is None or found[0] != options:
             if self.open_driver is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 from sqlalchemy.exc import IntegrityError
 
@@ -36,6 +36,16 @@ CONFIGURED = (
     .join(identity_provider, identity_provider.c.id == protocols.idp_id)
     .where(protocols.id == bindparam("protocol"), protocols.driver.is_not(None), identity_provider.c.enabled.is_(True))
     .order_by(protocols.idp_id)
+)
+OF_SAML = (
+    select(federation_protocol)
+    .join(identity_provider, identity_provider.c.id == protocols.idp_id)
+    .outerjoin(remote_id, and_(remote_id.c.idp_id == protocols.idp_id, remote_id.c.remote_id == bindparam("own")))
+    .where(
+        identity_provider.c.enabled.is_(True),
+        or_(protocols.driver == "saml2", and_(protocols.driver.is_(None), remote_id.c.remote_id.is_not(None))),
+    )
+    .order_by(protocols.idp_id, protocols.id)
 )
 IS_OPEN = (
     select(protocols.id)
@@ -147,6 +157,10 @@ class FederationStore:
     def configured(self, sql: Sql, protocol_id: str) -> list[str]:
         """Ids of the enabled providers that have the protocol with a driver."""
         return list(sql.execute(CONFIGURED, {"protocol": protocol_id}).scalars())
+
+    def of_saml(self, sql: Sql, own_entity_id: str) -> list[Protocol]:
+        """Of enabled providers: those with SAML's driver, and those without any whose issuer is this cloud itself."""
+        return [_protocol(row) for row in sql.execute(OF_SAML, {"own": own_entity_id})]
 
     def add_protocol(self, sql: Sql, new: Protocol) -> None:
         values = {name: getattr(new, name) for name in new.__slots__}

@@ -12,6 +12,7 @@ from skyloom.clock import VirtualClock
 from skyloom.db import Database, metadata
 from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.api import api
+from skyloom.identity.api.shibboleth import api as shibboleth_api
 from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
 from skyloom.identity.service.saml_keys import SamlKeys
@@ -36,21 +37,23 @@ Document = dict[str, Any]
 class Cloud(Client):
     """`ids`: of the seed's users, projects and roles by name."""
 
-    def __init__(self, database: Database, folder: Path, settings: IdentitySettings):
+    def __init__(
+        self, database: Database, folder: Path, settings: IdentitySettings, public_url: str = "https://cloud.test"
+    ):
         vault = Vault.at(folder / "key")
         self.service = IdentityService(
             database,
             Policy([RULES]),
             vault,
             settings,
-            "https://cloud.test",
+            public_url,
             opener(database.clock),
             federation_opener(database.clock, SamlKeys(database, vault).pair),
             saml_provider_opener(database.clock),
         )
-        super().__init__([api(self.service)], {})
+        super().__init__([], {})
         self.application = Application(
-            [api(self.service)],
+            [api(self.service), shibboleth_api(self.service)],
             lambda token, request: self.service.authenticate(token, request.method, request.path, request.certificate),
             "https",
             "Skyloom",

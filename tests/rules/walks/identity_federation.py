@@ -5,7 +5,7 @@ Nobody signs in on the walk: that takes a provider, which the tests of drivers s
 
 from typing import Any
 
-from tests.rules.walk import Call
+from tests.rules.walk import Call, Walk
 
 FEDERATION = "/v3/OS-FEDERATION"
 PROVIDER = f"{FEDERATION}/identity_providers/{{identity_provider_id}}"
@@ -39,6 +39,7 @@ def _named(noun: str, body: dict[str, Any], change: dict[str, Any]) -> list[Call
     ]
 
 
+SHIBBOLETH = Walk("shibboleth", [Call("POST /SAML2/ECP", who="", status=400)])
 CALLS = [
     *_named("identity_provider", {"enabled": True, "remote_ids": ["https://walk.test"]}, {"authorization_ttl": 60}),
     *_named("mapping", {"rules": RULES}, {"rules": RULES, "schema_version": "2.0"}),

@@ -97,6 +97,28 @@ def test_what_counts_once_counts_once(identity: IdentityService, clock: VirtualC
         identity.federation.accept(NOBODY, "acme", "oidc", attributes("anna"), once)
 
 
+def test_a_response_is_shown_to_enabled_providers_of_saml_and_to_those_of_this_cloud_itself(
+    identity: IdentityService,
+) -> None:
+    own = "http://127.0.0.1/idp"
+    saml: Mapping[str, Any] = {"driver": "saml2", "options": {}}
+    with identity.db.begin(SYSTEM) as tx:
+        store.change_protocol(tx, "acme", "oidc", driver="oidc", options={})
+    for idp_id, remote_ids, enabled, values in (
+        ("school", ["https://school.test", "https://old.school.test"], True, saml),
+        ("closed", [], False, saml),
+        ("itself", [own, "https://other.test"], True, {}),
+        ("unconfigured", ["https://else.test"], True, {}),
+    ):
+        identity.identity_providers.create(ADMIN, {"id": idp_id, "enabled": enabled, "remote_ids": remote_ids})
+        identity.protocols.create(ADMIN, idp_id, "mapped", ProtocolBody("acme"))
+        with identity.db.begin(SYSTEM) as tx:
+            if values:
+                store.change_protocol(tx, idp_id, "mapped", **values)
+    found = store.of_saml(identity.db.read(), own)
+    assert [(protocol.idp_id, protocol.id) for protocol in found] == [("itself", "mapped"), ("school", "mapped")]
+
+
 def test_what_was_used_is_forgotten_when_it_is_over(identity: IdentityService, clock: VirtualClock) -> None:
     end = clock.now() + timedelta(seconds=60)
     with identity.db.begin(SYSTEM) as tx:

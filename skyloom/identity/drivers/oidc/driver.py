@@ -74,6 +74,9 @@ class OidcDriver:
             return self._bearer(arrival)
         return self._end(arrival) if "state" in arrival.query else self._begin(arrival)
 
+    def is_author(self, envelope: bytes) -> bool:
+        return False
+
     def close(self) -> None:
         return
 

@@ -17,9 +17,11 @@ from saml2 import BINDING_HTTP_REDIRECT
 
 from skyloom.clock import Clock
 from skyloom.identity.drivers.federation_contract import Arrival, Challenge, Once, Proven, SamlOptions, Seal
-from skyloom.identity.drivers.saml.documents import Refused
+from skyloom.identity.drivers.saml import envelopes
+from skyloom.identity.drivers.saml.documents import Refused, parse
 from skyloom.identity.drivers.saml.metadata import PeerMetadata
 from skyloom.identity.drivers.saml.service_provider import SamlServiceProvider
+from skyloom.identity.drivers.saml.signing import ASSERTION, ISSUER
 from skyloom.identity.errors import AssertionInvalid, AttributeInvalid
 from skyloom.identity.saml import Assertion, ServiceProviderParty, SigningPair
 
@@ -55,7 +57,7 @@ class SamlFederation:
         self.clock = clock
         self.provider = SamlServiceProvider(pair, clock, options.allows_sha1, options.needs_audience)
         try:
-            self._peer()
+            self.entity_id = self._peer().entity_id
         except Refused as error:
             raise AttributeInvalid(
                 f"The identity provider's metadata cannot be used: {error}.", field="config.options.metadata"
@@ -81,6 +83,16 @@ class SamlFederation:
         except Refused as error:
             log.warning("protocol %s of identity provider %s: %s", arrival.protocol_id, arrival.idp_id, error)
             raise AssertionInvalid() from error
+
+    def is_author(self, envelope: bytes) -> bool:
+        """Raises AssertionInvalid for what is no envelope."""
+        try:
+            message, _ = envelopes.opened(parse(envelope))
+        except Refused as error:
+            log.warning("an enhanced client's envelope: %s", error)
+            raise AssertionInvalid() from error
+        issuer = message.find(f"{ASSERTION}/{ISSUER}")
+        return issuer is not None and (issuer.text or "").strip() == self.entity_id
 
     def close(self) -> None:
         """It has no connections."""
@@ -122,7 +134,7 @@ class SamlFederation:
         return Challenge(200, [("Content-Type", PAOS), ("Cache-Control", "no-store")], envelope.encode())
 
     def _client_came(self, arrival: Arrival) -> Proven:
-        here = self._party(arrival, arrival.client_url)
+        here = self._party(arrival, arrival.consumer_url or arrival.client_url)
         assertion, relay_state = self.provider.read_envelope(here, self._peer(), arrival.body)
         if assertion.in_response_to is None:
             if not self.options.accepts_unasked:

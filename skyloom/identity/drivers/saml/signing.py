@@ -24,6 +24,7 @@ RESPONSE = "{urn:oasis:names:tc:SAML:2.0:protocol}Response"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
 ENCRYPTED = "{http://www.w3.org/2001/04/xmlenc#}EncryptedData"
 _SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+ISSUER = f"{_SAML}Issuer"
 REPEATABLE = {
     f"{_SAML}Attribute",
     f"{_SAML}AttributeStatement",

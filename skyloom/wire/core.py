@@ -19,7 +19,7 @@ from skyloom.identity.api import api as identity_api
 from skyloom.identity.api.shibboleth import api as shibboleth_api
 from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
-from skyloom.identity.service.saml_keys import SamlKeys
+from skyloom.identity.service.federation.saml_keys import SamlKeys
 from skyloom.image.api import api as image_api
 from skyloom.image.drivers.files import FileStore
 from skyloom.image.reconcile import ImageReconciler

@@ -10,7 +10,7 @@ from skyloom.db.schema import require_current
 from skyloom.errors import NotFound
 from skyloom.home import Home
 from skyloom.identity import IdentitySettings
-from skyloom.identity.service.token_keys import KeyState, TokenKeys
+from skyloom.identity.service.tokens.keys import KeyState, TokenKeys
 from skyloom.wire.configuration import configuration
 from skyloom.wire.explained import Explained, Question, explained
 from skyloom.wire.policies import default_policy, loaded_files

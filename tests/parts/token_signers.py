@@ -14,7 +14,7 @@ from skyloom.clock import Clock
 from skyloom.db import Database
 from skyloom.identity import IdentitySettings
 from skyloom.identity.errors import TokenInvalid
-from skyloom.identity.service.token_keys import TokenKeys
+from skyloom.identity.service.tokens.keys import TokenKeys
 from skyloom.identity.tokens import ScopeKind, Token, audit_id, microseconds
 
 HASTE = 500

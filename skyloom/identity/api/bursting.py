@@ -3,7 +3,7 @@
 import msgspec
 
 from skyloom.identity.api.views import Ctx
-from skyloom.identity.service.bursting import BurstRequest, Vouched
+from skyloom.identity.service.federation.bursting import BurstRequest, Vouched
 from skyloom.web.http import Reply
 from skyloom.web.routes import PUBLIC, Route
 

@@ -9,7 +9,7 @@ from skyloom.identity.api import tokens
 from skyloom.identity.api.plain import Plain
 from skyloom.identity.api.views import Ctx, listed
 from skyloom.identity.model import Record
-from skyloom.identity.service.federation_protocols import Config, ProtocolBody
+from skyloom.identity.service.federation.protocols import Config, ProtocolBody
 from skyloom.web.routes import Route
 
 PROVIDERS = "/v3/OS-FEDERATION/identity_providers"

@@ -8,7 +8,7 @@ from skyloom.identity.api.federation_auth import MOST_BYTES, arrival_at, session
 from skyloom.identity.api.views import Ctx
 from skyloom.identity.drivers.federation_contract import Arrival
 from skyloom.identity.service import IdentityService
-from skyloom.identity.service.federation_sessions import LIFE
+from skyloom.identity.service.federation.sessions import LIFE
 from skyloom.web.bodies import BodyInvalid
 from skyloom.web.errors import identity_form
 from skyloom.web.http import Reply

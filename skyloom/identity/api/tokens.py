@@ -9,8 +9,8 @@ from skyloom.identity.api.receipts import HEADER as RECEIPT
 from skyloom.identity.api.views import Ctx, collection, own_url
 from skyloom.identity.model import Project
 from skyloom.identity.service.application_credentials import shown_rules
-from skyloom.identity.service.auth_request import AuthRequest
-from skyloom.identity.service.sessions import Granted
+from skyloom.identity.service.auth.request import AuthRequest
+from skyloom.identity.service.tokens.sessions import Granted
 from skyloom.identity.signatures import SignedRequest
 from skyloom.identity.times import shown_time
 from skyloom.web.bodies import BodyInvalid

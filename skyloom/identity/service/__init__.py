@@ -10,9 +10,11 @@ from skyloom.identity.drivers.federation_contract import OpenFederation, OpenSam
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.application_credentials import ApplicationCredentials
 from skyloom.identity.service.assignments import Assignments
-from skyloom.identity.service.auth import AuthService
+from skyloom.identity.service.auth.authentication import AuthService
+from skyloom.identity.service.auth.log_in import LogIn
+from skyloom.identity.service.auth.passcodes import Passcodes
+from skyloom.identity.service.auth.receipts import Receipts
 from skyloom.identity.service.bootstrap import Bootstrap
-from skyloom.identity.service.bursting import Bursting
 from skyloom.identity.service.catalog import Catalog, Endpoints, Policies, Services
 from skyloom.identity.service.credentials import Consumers, Credentials
 from skyloom.identity.service.directories import Directories
@@ -20,23 +22,21 @@ from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.domain_configs import DomainConfigs
 from skyloom.identity.service.endpoint_filter import EndpointFilter
 from skyloom.identity.service.endpoint_policies import EndpointPolicies
-from skyloom.identity.service.federation import Federation
-from skyloom.identity.service.federation_protocols import Protocols
-from skyloom.identity.service.freshness import Freshness
+from skyloom.identity.service.federation.bursting import Bursting
+from skyloom.identity.service.federation.protocols import Protocols
+from skyloom.identity.service.federation.providers import IdentityProviders, Mappings, ServiceProviders
+from skyloom.identity.service.federation.saml_keys import SamlKeys
+from skyloom.identity.service.federation.sign_in import Federation
 from skyloom.identity.service.grants import GrantService
-from skyloom.identity.service.identity_providers import IdentityProviders, Mappings, ServiceProviders
 from skyloom.identity.service.limits import DEPTHS, Limits
-from skyloom.identity.service.log_in import LogIn
 from skyloom.identity.service.oauth1 import OAuth1
 from skyloom.identity.service.oauth2 import OAuth2
-from skyloom.identity.service.passcodes import Passcodes
 from skyloom.identity.service.projects import Domains, Projects
-from skyloom.identity.service.receipts import Receipts
 from skyloom.identity.service.refusals import OwnRefusals
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.revocations import RevocationEvents
-from skyloom.identity.service.saml_keys import SamlKeys
-from skyloom.identity.service.sessions import Granted, Sessions
+from skyloom.identity.service.tokens.freshness import Freshness
+from skyloom.identity.service.tokens.revocations import RevocationEvents
+from skyloom.identity.service.tokens.sessions import Granted, Sessions
 from skyloom.identity.service.trusts import Trusts
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.catalog import CatalogStore

@@ -11,8 +11,8 @@ from skyloom.db import Sql, Tx
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeInvalid, InUse, NoSuch, NotOfToken
 from skyloom.identity.model import Record
-from skyloom.identity.service.freshness import CATALOG, Freshness
 from skyloom.identity.service.registry import Ground, Registry
+from skyloom.identity.service.tokens.freshness import CATALOG, Freshness
 from skyloom.identity.store.catalog import CatalogStore
 from skyloom.identity.store.federation import FederationStore
 

@@ -18,7 +18,7 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity import resources
 from skyloom.identity.errors import AttributeFixed, AttributeInvalid, Duplicate, NoSuch, NotOfToken
 from skyloom.identity.model import Record
-from skyloom.identity.service.passcodes import TOTP, check_seed
+from skyloom.identity.service.auth.passcodes import TOTP, check_seed
 from skyloom.identity.service.registry import Ground, Listed, Query, Registry
 from skyloom.identity.store.catalog import CatalogStore
 

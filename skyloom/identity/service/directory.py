@@ -12,8 +12,8 @@ from skyloom.identity.drivers.contract import Kind
 from skyloom.identity.errors import AttributeInvalid, AuthenticationFailed, NoSuch
 from skyloom.identity.model import DEFAULT_DOMAIN, Record
 from skyloom.identity.passwords import Passwords
+from skyloom.identity.service.auth.log_in import LogIn
 from skyloom.identity.service.directories import Directories
-from skyloom.identity.service.log_in import LogIn
 from skyloom.identity.service.registry import Ground, Listed, Query, Registry, of_own_domain
 from skyloom.identity.store.federation import FederationStore, Link
 from skyloom.identity.store.grants import Grants

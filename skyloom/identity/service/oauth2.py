@@ -8,12 +8,12 @@ from skyloom.identity import mapping
 from skyloom.identity.certificates import attributes, thumbprint
 from skyloom.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrantType
 from skyloom.identity.model import Record
-from skyloom.identity.service.auth import AuthService
-from skyloom.identity.service.auth_request import ApplicationCredentialMethod, AuthRequest, Identity
+from skyloom.identity.service.auth.authentication import AuthService
+from skyloom.identity.service.auth.request import ApplicationCredentialMethod, AuthRequest, Identity
 from skyloom.identity.service.directory import Users
-from skyloom.identity.service.identity_providers import Mappings
+from skyloom.identity.service.federation.providers import Mappings
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.sessions import Granted
+from skyloom.identity.service.tokens.sessions import Granted
 from skyloom.identity.settings import ClientMethod, IdentitySettings
 
 log = logging.getLogger(__name__)

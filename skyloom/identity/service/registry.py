@@ -13,7 +13,7 @@ from skyloom.db.listing import Page, Sort
 from skyloom.identity.errors import AttributeInvalid, Immutable, NoSuch
 from skyloom.identity.model import Match, Record
 from skyloom.identity.resources import Resource
-from skyloom.identity.service.freshness import things_of
+from skyloom.identity.service.tokens.freshness import things_of
 from skyloom.identity.store.principals import Principals
 from skyloom.identity.store.records import Records
 from skyloom.identity.store.revocations import Revocations

@@ -13,7 +13,7 @@ from skyloom.identity.resources import Id
 from skyloom.identity.service.application_credentials import RoleRef
 from skyloom.identity.service.directory import Roles, Users
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.sessions import Sessions
+from skyloom.identity.service.tokens.sessions import Sessions
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.times import later

@@ -15,7 +15,7 @@ from skyloom.identity.api import api
 from skyloom.identity.api.shibboleth import api as shibboleth_api
 from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.service.bootstrap import Bootstrap, CatalogEntry, FirstUser
-from skyloom.identity.service.saml_keys import SamlKeys
+from skyloom.identity.service.federation.saml_keys import SamlKeys
 from skyloom.web.app import Application
 from tests.api.client import Answer, Client
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skyloom.access import Caller
-from skyloom.identity.service.sessions import Granted
+from skyloom.identity.service.tokens.sessions import Granted
 from tests.api.client import Answer
 from tests.api.identity.conftest import Cloud
 

@@ -11,7 +11,7 @@ from skyloom.access.vault import Vault
 from skyloom.clock import VirtualClock
 from skyloom.db import Database, metadata
 from skyloom.identity import IdentitySettings
-from skyloom.identity.service.saml_keys import SamlKeys
+from skyloom.identity.service.federation.saml_keys import SamlKeys
 from tests.api.client import Answer
 from tests.api.identity.conftest import SEED, Cloud
 

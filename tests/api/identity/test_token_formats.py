@@ -11,7 +11,7 @@ from skyloom.access.vault import Vault
 from skyloom.clock import VirtualClock
 from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.api import api
-from skyloom.identity.service.token_keys import BELIEVED_S
+from skyloom.identity.service.tokens.keys import BELIEVED_S
 from skyloom.web.app import Application
 from tests.api.client import Answer
 from tests.api.identity.conftest import Cloud

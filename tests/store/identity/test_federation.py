@@ -16,7 +16,7 @@ from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.drivers.federation_contract import Once
 from skyloom.identity.model import Grant
 from skyloom.identity.service.bootstrap import Bootstrap, FirstUser
-from skyloom.identity.service.federation_protocols import ProtocolBody
+from skyloom.identity.service.federation.protocols import ProtocolBody
 from skyloom.identity.service.registry import Query
 from skyloom.identity.store.federation import FederationStore, Link
 from tests.parts.databases import Open

@@ -10,7 +10,7 @@ from skyloom.access.vault import Vault
 from skyloom.db import Database
 from skyloom.identity import RULES, IdentityService, IdentitySettings
 from skyloom.identity.errors import AuthenticationFailed
-from skyloom.identity.service.auth_request import (
+from skyloom.identity.service.auth.request import (
     AuthRequest,
     DomainRef,
     Identity,

@@ -14,7 +14,7 @@ from skyloom.identity import RULES, IdentityService, IdentitySettings, tables
 from skyloom.identity.drivers.federation_contract import Arrival
 from skyloom.identity.drivers.opening import federation_opener, opener, saml_provider_opener
 from skyloom.identity.errors import AlreadyUsed
-from skyloom.identity.service.auth_request import (
+from skyloom.identity.service.auth.request import (
     AuthRequest,
     DomainRef,
     Identity,
@@ -24,10 +24,10 @@ from skyloom.identity.service.auth_request import (
     UserRef,
 )
 from skyloom.identity.service.bootstrap import Bootstrap, FirstUser
-from skyloom.identity.service.bursting import BurstRequest, BurstScope, ByToken, ServiceProviderRef, TokenRef
-from skyloom.identity.service.federation import SignedIn
-from skyloom.identity.service.federation_protocols import Config, ProtocolBody
-from skyloom.identity.service.saml_keys import SamlKeys
+from skyloom.identity.service.federation.bursting import BurstRequest, BurstScope, ByToken, ServiceProviderRef, TokenRef
+from skyloom.identity.service.federation.protocols import Config, ProtocolBody
+from skyloom.identity.service.federation.saml_keys import SamlKeys
+from skyloom.identity.service.federation.sign_in import SignedIn
 from skyloom.identity.store.saml import SamlStore
 from tests.parts.together import together
 

@@ -12,7 +12,7 @@ from skyloom.clock import VirtualClock
 from skyloom.db import Database
 from skyloom.identity import IdentitySettings
 from skyloom.identity.errors import TokenInvalid
-from skyloom.identity.service.token_keys import BELIEVED_S, SLACK_S, TokenKeys
+from skyloom.identity.service.tokens.keys import BELIEVED_S, SLACK_S, TokenKeys
 from tests.parts.databases import Open
 from tests.parts.together import together
 from tests.parts.token_signers import new_token, sign_and_read

@@ -17,15 +17,15 @@ from skyloom.identity.errors import (
 from skyloom.identity.model import AccessToken, ApplicationCredential, Project, Trust, User
 from skyloom.identity.oauth1 import SignedCall
 from skyloom.identity.passwords import Passwords
-from skyloom.identity.service.auth_request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
+from skyloom.identity.service.auth.log_in import LogIn
+from skyloom.identity.service.auth.passcodes import Passcode, Passcodes
+from skyloom.identity.service.auth.receipts import Receipts, fulfils
+from skyloom.identity.service.auth.request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
 from skyloom.identity.service.credentials import Credentials, KeyPair
 from skyloom.identity.service.directories import Directories
-from skyloom.identity.service.log_in import LogIn
 from skyloom.identity.service.oauth1 import OAuth1
-from skyloom.identity.service.passcodes import Passcode, Passcodes
-from skyloom.identity.service.receipts import Receipts, fulfils
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.sessions import Granted, Sessions
+from skyloom.identity.service.tokens.sessions import Granted, Sessions
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.signatures import SignedRequest, is_signed, is_signed_text
 from skyloom.identity.store.delegations import Delegations

@@ -11,9 +11,9 @@ from skyloom.db import Database
 from skyloom.identity.errors import AuthenticationFailed, PasswordEnded
 from skyloom.identity.model import User
 from skyloom.identity.passwords import Passwords
+from skyloom.identity.service.auth.lockout import Lockout
+from skyloom.identity.service.auth.password_rules import PasswordRules
 from skyloom.identity.service.directories import Directories
-from skyloom.identity.service.lockout import Lockout
-from skyloom.identity.service.password_rules import PasswordRules
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.log_ins import LogIns
 

@@ -15,7 +15,7 @@ from skyloom.access.vault import Vault
 from skyloom.identity.drivers.federation_contract import DRIVERS, SECRETS, OpenFederation
 from skyloom.identity.errors import AttributeInvalid, NoSuch, ProtocolNotConfigured
 from skyloom.identity.model import Record
-from skyloom.identity.service.identity_providers import IdentityProviders, checked_id
+from skyloom.identity.service.federation.providers import IdentityProviders, checked_id
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.store.federation import FederationStore, Protocol
 

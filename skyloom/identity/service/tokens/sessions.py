@@ -12,9 +12,9 @@ from skyloom.identity.certificates import is_bound_to
 from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFound
 from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
-from skyloom.identity.service.freshness import Freshness
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.token_keys import TokenKeys
+from skyloom.identity.service.tokens.freshness import Freshness
+from skyloom.identity.service.tokens.keys import TokenKeys
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.federation import FederationStore

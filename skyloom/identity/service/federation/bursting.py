@@ -13,10 +13,10 @@ from skyloom.identity.drivers.federation_contract import OpenSamlProvider, SamlP
 from skyloom.identity.errors import NotOfToken, ProviderDisabled, SamlMissing
 from skyloom.identity.model import Record
 from skyloom.identity.saml import Contact, IdentityProviderParty, Organization, Statement
-from skyloom.identity.service.identity_providers import ServiceProviders
+from skyloom.identity.service.federation.providers import ServiceProviders
+from skyloom.identity.service.federation.saml_keys import SamlKeys
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.saml_keys import SamlKeys
-from skyloom.identity.service.sessions import Granted, Sessions
+from skyloom.identity.service.tokens.sessions import Granted, Sessions
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.saml import SamlStore
 

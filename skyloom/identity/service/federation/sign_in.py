@@ -40,13 +40,13 @@ from skyloom.identity.errors import (
     RemoteIdRefused,
 )
 from skyloom.identity.model import Grant, Record
-from skyloom.identity.service.auth import AuthService
-from skyloom.identity.service.auth_request import DomainRef, UserRef
-from skyloom.identity.service.bursting import Bursting
-from skyloom.identity.service.federation_protocols import Protocols
-from skyloom.identity.service.federation_sessions import FederationSessions, trust_of
+from skyloom.identity.service.auth.authentication import AuthService
+from skyloom.identity.service.auth.request import DomainRef, UserRef
+from skyloom.identity.service.federation.bursting import Bursting
+from skyloom.identity.service.federation.protocols import Protocols
+from skyloom.identity.service.federation.sessions import FederationSessions, trust_of
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.sessions import Granted
+from skyloom.identity.service.tokens.sessions import Granted
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.federation import Link, Protocol
 from skyloom.identity.store.grants import Grants

@@ -1,0 +1,1 @@
+"""Whom identity providers send here, and whom this cloud sends to others."""

@@ -96,7 +96,6 @@ class Sessions:
         self.oauth = oauth
         self.freshness = freshness
         self.settings = settings
-        self.vault = vault
         self.keys = TokenKeys(ground.db, vault, settings)
         self._cache: OrderedDict[str, Granted] = OrderedDict()
         self._cache_lock = threading.Lock()

@@ -1,28 +1,12 @@
 """The operator's settings: where they are looked for, and what is said of those that cannot be."""
 
-import argparse
 from pathlib import Path
 
 import pytest
 
-from skyloom.cli import up
 from skyloom.home import Home, Plan
 from skyloom.wire.configuration import Configuration, ConfigurationInvalid, configuration
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "cloud")
-    home.make()
-    return home
-
-
-def plan(home: Home, *words: str) -> Plan:
-    parser = argparse.ArgumentParser()
-    up.add(parser.add_subparsers())
-    made = up.plan_of(home, parser.parse_args(["up", *words]))
-    home.keep_plan(made)
-    return made
+from tests.parts.plans import plan
 
 
 def test_without_a_file_everything_has_its_default(home: Home) -> None:

@@ -1,33 +1,17 @@
 """Where the cloud's secrets go: never where others of the machine can read them."""
 
-import argparse
 import os
 from pathlib import Path
 
 import pytest
 
-from skyloom.cli import up
 from skyloom.db import Database
 from skyloom.db.database import DatabaseUrlInvalid
 from skyloom.home import Home, Plan, PlanInvalid
 from skyloom.parts.processes import Processes
+from tests.parts.plans import plan
 
 URL = "postgresql+psycopg://sky:hush-hush@db.example.org/sky"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "cloud")
-    home.make()
-    return home
-
-
-def plan(home: Home, *words: str) -> Plan:
-    parser = argparse.ArgumentParser()
-    up.add(parser.add_subparsers())
-    made = up.plan_of(home, parser.parse_args(["up", *words]))
-    home.keep_plan(made)
-    return made
 
 
 def test_urls_come_from_the_environment_and_leave_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

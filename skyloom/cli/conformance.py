@@ -6,6 +6,7 @@ from pathlib import Path
 
 from skyloom.cli.options import add_state, home_of
 from skyloom.errors import NotFound
+from skyloom.home import Home
 
 NEEDS_PACKETS = r"TestNetworkBasicOps\.test_network_basic_ops"
 """Pings floating addresses, which simulated networks do not carry."""
@@ -35,8 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
         environment["OS_CLOUD"] = arguments.os_cloud
     else:
         environment |= {"OS_CLIENT_CONFIG_FILE": str(home.clouds_yaml), "OS_CLOUD": "skyloom-admin"}
-        # the clients of the suite's plug-ins know no other way to be told of a CA
-        environment |= {"SSL_CERT_FILE": str(home.ca), "REQUESTS_CA_BUNDLE": str(home.ca)}
+        if home.ca.exists():
+            # the clients of the suite's plug-ins know no other way to be told of a CA
+            environment |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(_trusted(home)))
         ready = home.ready_now()
         if ready is not None and ready.network == "simulated":
             excluded = ["--exclude", NEEDS_PACKETS]
@@ -44,6 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     out = ["--out", str(arguments.out)] if arguments.out else []
     command = [str(suite(arguments.suite)), *sets, *out, *excluded, *arguments.rest]
     os.execve(command[0], command, environment)
+
+
+def _trusted(home: Home) -> Path:
+    """The machine's CAs and the cloud's: by the same variables the suite fetches its own packages at its first use."""
+    known = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    bundle = home.folder / "ca-with-system.pem"
+    bundle.write_bytes((known.read_bytes() if known.exists() else b"") + home.ca.read_bytes())
+    return bundle
 
 
 def suite(folder: Path | None) -> Path:

@@ -136,10 +136,11 @@ class Control:
             )
 
     def _await_hosts(self) -> None:
-        """Ready means that a server can be built, not only that the API answers."""
+        """Ready means that a server can be built and that what is shown of the old ones is true, not only that the API
+        answers: guests may have ended since the cloud last ran."""
         wanted = set(names(self.machine))
         deadline = time.monotonic() + HOSTS_LIMIT_S
-        while not wanted <= set(self.core.compute.hosts.by_name()):
+        while not wanted <= self.core.compute.reconciler.compared:
             if time.monotonic() > deadline:
                 log.warning("not all hosts are there after %d s; going on without them", HOSTS_LIMIT_S)
                 return

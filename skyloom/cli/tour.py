@@ -105,9 +105,9 @@ class Tour:
             "tour",
             "--wait",
         )
-        shown = json.loads(self._client("server", "show", "first", "-f", "json"))
-        if shown["status"] == "SHUTOFF":
+        if self._status() == "SHUTOFF":
             self._client("server", "start", "first")
+            self._await_active()
         floating = json.loads(self._client("floating", "ip", "list", "-f", "json"))
         for address in floating:
             if address["Fixed IP Address"] is not None:
@@ -116,6 +116,18 @@ class Tour:
         made = json.loads(self._client("floating", "ip", "create", "public", "-f", "json"))
         self._client("server", "add", "floating", "ip", "first", made["floating_ip_address"])
         return str(made["floating_ip_address"])
+
+    def _status(self) -> str:
+        return str(json.loads(self._client("server", "show", "first", "-f", "json"))["status"])
+
+    def _await_active(self) -> None:
+        """Until then the console is the one of its last life."""
+        self._say("the server starts again")
+        deadline = time.monotonic() + BOOT_LIMIT_S
+        while (status := self._status()) != "ACTIVE":
+            if status == "ERROR" or time.monotonic() > deadline:
+                raise StepFailed(f"The server did not start: it is {status}; `openstack server show first` says more.")
+            time.sleep(0.5)
 
     def _console(self) -> None:
         self._say("the console, until the guest says that it is ready")

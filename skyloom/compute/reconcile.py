@@ -69,11 +69,14 @@ def _step(row: Server, power: PowerState | None) -> Step | None:
 
 
 class Reconciler:
+    """`compared`: the hosts whose rows have been true once since this process began."""
+
     def __init__(self, parts: Parts, hosts: HostService, grace_s: float = 60.0):
         self.parts = parts
         self.hosts = hosts
         self.grace_s = grace_s
         self.store = ServerStore()
+        self.compared: set[str] = set()
         self._suspects: dict[tuple[str, str], datetime] = {}
 
     def pass_once(self) -> dict[str, Report]:
@@ -81,7 +84,7 @@ class Reconciler:
         self.hosts.flush()
         reports: dict[str, Report] = {}
         for name in list(self.hosts.by_name()):
-            if not self.hosts.is_usable(name):
+            if not (self.hosts.has_told(name) and self.hosts.is_usable(name)):
                 continue
             try:
                 reports[name] = self.pass_host(name)
@@ -98,6 +101,7 @@ class Reconciler:
         report = Report()
         for step in steps:
             self._apply(host, step, report)
+        self.compared.add(host)
         return report
 
     def _apply(self, host: str, step: Step, report: Report) -> None:

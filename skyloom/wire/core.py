@@ -109,6 +109,7 @@ class Core:
         images = Loop("images", ImageReconciler(self.image).pass_once, 60)
         self.image.kick = images.kick
         hosts = Loop("hosts", self._compare_hosts, 10)
+        self.compute.hosts.on_back = hosts.kick
         tasks = Loop("tasks", self._prune, 3600)
         policy = Loop("policy", self.policy_files.look, LOOK_EVERY_S)
         return [images, hosts, tasks, policy]

@@ -64,8 +64,8 @@ def test_a_cloud_that_was_taken_down_comes_back_with_its_servers(guests):
     assert cloud.leftovers() == []
 
     cloud.up()
-    for guest in (web, guests.peer, guests.twin):
-        guest.await_status("SHUTOFF")
+    statuses = [guest.server.status for guest in (web, guests.peer, guests.twin)]
+    assert statuses == ["SHUTOFF"] * 3, "true from the first answer on"
     web.tenant.client.compute.start_server(web.id)
     web.await_status("ACTIVE")
     web.await_login()

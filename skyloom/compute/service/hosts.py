@@ -7,7 +7,7 @@ once.
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -35,11 +35,15 @@ class Hypervisor:
 
 
 class HostService:
+    """`on_back` is called when a host tells that it is alive for the first time since this process began, or since it
+    was down: its guests may be in another state by then."""
+
     def __init__(self, parts: Parts):
         self.parts = parts
         self.store = HostStore()
         self.servers = ServerStore()
         self._lock = threading.Lock()
+        self.on_back: Callable[[], None] = lambda: None
         self._heard: dict[str, datetime] = {}
         self._written: dict[str, HostResources] = {}
         self._snapshot: tuple[float, Mapping[str, Host]] | None = None
@@ -52,13 +56,21 @@ class HostService:
         with self._lock:
             self._heard[name] = now
             is_known = self._written.get(name) == resources
-        if known is not None and not self.is_up(known):
+        was_down = known is not None and not self.is_up(known)
+        if was_down:
             # A host that is back is of use at once.
             self._snapshot = None
         if not is_known:
             self._write(name, resources, address, now)
             with self._lock:
                 self._written[name] = resources
+        if was_down or not is_known:
+            self.on_back()
+
+    def has_told(self, name: str) -> bool:
+        """Whether the host was heard since this process began; its row may be fresh from the process before."""
+        with self._lock:
+            return name in self._written
 
     def _write(self, name: str, resources: HostResources, address: str, now: datetime) -> None:
         values = {

@@ -2,6 +2,8 @@
 
 from skyloom.clock import VirtualClock
 from skyloom.compute.drivers.contract import HostBusy, HostFull, Nic, ServerSpec
+from skyloom.compute.reconcile import Reconciler
+from skyloom.compute.service.hosts import HostService
 from tests.api.compute.conftest import Client
 from tests.parts.compute import Cloud
 
@@ -26,6 +28,29 @@ def test_a_guest_that_powered_itself_off_is_shown_off(client: Client, cloud: Clo
     server_id = client.server()
     cloud.outside.drivers[host_of(client, server_id)].stop(server_id, 0)
     cloud.compute.reconciler.pass_once()
+    assert shown(client, server_id) == ("SHUTOFF", 4)
+
+
+def test_hosts_are_compared_when_they_are_back_and_not_before(
+    client: Client, cloud: Cloud, clock: VirtualClock
+) -> None:
+    """After a restart a host's row looks alive though the host has not told anything yet."""
+    server_id = client.server()
+    name = host_of(client, server_id)
+    cloud.outside.drivers[name].stop(server_id, 0)
+    hosts, times = HostService(cloud.compute.parts), []
+    reconciler = Reconciler(cloud.compute.parts, hosts)
+    hosts.on_back = lambda: times.append(clock.now())
+    assert hosts.is_usable(name)
+    assert (reconciler.pass_once(), reconciler.compared) == ({}, set())
+
+    resources = cloud.outside.drivers[name].resources()
+    for wait_s in (0, 3, 120, 3):
+        clock.advance(wait_s)
+        hosts.hear(name, resources)
+    assert [(clock.now() - at).total_seconds() for at in times] == [126, 3], "at first, and after a silence"
+    reconciler.pass_once()
+    assert reconciler.compared == {name}
     assert shown(client, server_id) == ("SHUTOFF", 4)
 
 

@@ -1,10 +1,10 @@
 """The caller of a request: what authentication established, and nothing else."""
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Ids are those of the identity API. `roles` are names, lower case, implied roles included.
 
     Exactly one of `project_id`, `domain_id`, `system` is set for a scoped token; none for an unscoped one. `is_bound`:
@@ -25,7 +25,7 @@ class Caller:
     roles: frozenset[str] = frozenset()
     request_id: str = ""
     global_request_id: str | None = None
-    audit_ids: tuple[str, ...] = field(default=())
+    audit_ids: tuple[str, ...] = ()
     is_bound: bool = False
     trust_id: str | None = None
     application_credential_id: str | None = None
@@ -34,6 +34,10 @@ class Caller:
 
     def of_request(self, request_id: str, global_request_id: str | None) -> "Caller":
         return replace(self, request_id=request_id, global_request_id=global_request_id)
+
+    def as_user(self, user_id: str) -> "Caller":
+        """For a change that is this user's, though the token that it came by is not."""
+        return replace(self, user_id=user_id)
 
     @property
     def is_delegated(self) -> bool:

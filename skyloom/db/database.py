@@ -168,7 +168,10 @@ class Reader:
         self._connection: Connection | None = None
 
     def execute(self, statement: Executable, parameters: Params | None = None) -> Rows:
-        return self._again(lambda connection: plans.run(connection, statement, parameters))
+        try:
+            return plans.run(self._connection or self._connected(), statement, parameters)
+        except DBAPIError as error:
+            return self._again(error, lambda connection: plans.run(connection, statement, parameters))
 
     def number(self, text: str) -> int:
         """The one number that a constant statement finds. For what every request asks: on SQLite it goes past
@@ -177,14 +180,16 @@ class Reader:
             driver: Any = self._connected().connection.dbapi_connection
             found: int = driver.execute(text).fetchone()[0]
             return found
-        return int(self._again(lambda connection: Rows.of(connection.exec_driver_sql(text))).scalar_one())
-
-    def _again(self, run: Callable[[Connection], Rows]) -> Rows:
         try:
-            return run(self._connected())
+            return int(self._connected().exec_driver_sql(text).scalar_one())
         except DBAPIError as error:
-            if not error.connection_invalidated:
-                _raise_own(error)
+            again = self._again(error, lambda connection: Rows.of(connection.exec_driver_sql(text)))
+            return int(again.scalar_one())
+
+    def _again(self, error: DBAPIError, run: Callable[[Connection], Rows]) -> Rows:
+        """Once more where the connection was lost; any other trouble is the caller's."""
+        if not error.connection_invalidated:
+            _raise_own(error)
         self.close()
         with own_errors():
             return run(self._connected())

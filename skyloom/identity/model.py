@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 DEFAULT_DOMAIN = "default"
 SYSTEM_ID = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """`password_hash` None: no password, so no log-in by one. Tokens issued before `tokens_not_before` are void.
 
     `password_chosen_at`: when the user chose the password; None for one that an administrator gave. `last_active_at`:
@@ -33,7 +34,7 @@ class User:
     password_chosen_at: datetime | None = None
     created_at: datetime | None = None
     last_active_at: datetime | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     is_federated: bool = False
     groups_until: datetime | None = None
 
@@ -53,8 +54,7 @@ class Receipt:
     required: Sequence[Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A project, or a domain when `is_domain`. `enabled` takes the domain's own state into account."""
 
     id: str
@@ -66,8 +66,7 @@ class Project:
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(Struct, frozen=True):
     id: str
     name: str
 

@@ -12,12 +12,16 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from skyloom.aside import step_aside
 
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 BLOCK, PARALLEL, SALT_BYTES, HASH_BYTES = 8, 1, 16, 32
 NICENESS = 10
+SHORT_COST = 10
+"""About a millisecond and a half of work. Nobody should guard passwords by so little; tests and benches do."""
 BCRYPT_BYTES = 72
 """bcrypt never looked at more of a password; its library refuses longer ones by now."""
 
@@ -34,15 +38,21 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         salt = os.urandom(SALT_BYTES)
-        step_aside()
-        made = self._hashers.submit(_scrypt, password.encode(), salt, self.cost, BLOCK, PARALLEL, HASH_BYTES)
-        digest = made.result()
+        digest = self._apart(self.cost, _scrypt, password.encode(), salt, self.cost, BLOCK, PARALLEL, HASH_BYTES)
         return f"{self._own}{_text(salt)}${_text(digest)}"
 
     def verify(self, password: str, hashed: str | None) -> bool:
         """Whether the password is the hashed one. None (no such user, no password) costs the same time and is false."""
+        cost = self.cost if hashed is None or self.is_own(hashed) else None
+        return self._apart(cost, self._verify, password.encode(), hashed)
+
+    def _apart(self, cost: int | None, work: Callable[..., Result], *arguments: Any) -> Result:
+        """In a hasher's thread, unless it is known to be short: to hand it over costs a tenth of a millisecond, and
+        more than a tenth of that if others are to go on meanwhile."""
+        if cost is not None and cost <= SHORT_COST:
+            return work(*arguments)
         step_aside()
-        return self._hashers.submit(self._verify, password.encode(), hashed).result()
+        return self._hashers.submit(work, *arguments).result()
 
     def _verify(self, password: bytes, hashed: str | None) -> bool:
         if hashed is not None:

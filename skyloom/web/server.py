@@ -77,9 +77,8 @@ class Server:
         self._connections: dict[int, Connection] = {}
         self._crew: list[threading.Thread] = []
         self._ready: deque[int] = deque()
-        self._seat = threading.Semaphore(0)
+        self._parked: list[threading.Lock] = []
         self._holder: threading.Thread | None = None
-        self._parked = 0
         self._transfers: set[threading.Thread] = set()
         self._serving = False
         self._turn = 0
@@ -121,10 +120,13 @@ class Server:
             with self._change:
                 self._change.wait(0.05)
         self._abort(idle_only=False)
-        self._stopped.set()
+        with self._change:
+            self._stopped.set()
+            for gate in self._parked:
+                gate.release()
+            self._parked.clear()
         os.eventfd_write(self._bell, 1)
         self._awake.set()
-        self._seat.release(self._threads)
         for thread in [*self._crew, *self._helpers]:
             thread.join(max(1.0, deadline - time.monotonic()))
         if any(thread.is_alive() for thread in self._crew):
@@ -156,26 +158,28 @@ class Server:
     # Threads.
 
     def _hire(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"http-{len(self._crew)}", daemon=True)
+        """Each thread parks at a gate of its own. That is a plain lock: nothing wakes a thread for less."""
+        gate = threading.Lock()
+        gate.acquire()
+        thread = threading.Thread(target=self._work, args=(gate,), name=f"http-{len(self._crew)}", daemon=True)
         self._crew.append(thread)
-        self._parked += 1
+        self._parked.append(gate)
         thread.start()
 
     def _pass_seat(self) -> None:
-        """With `_change` held: let another thread have the seat; keep it when no other can be had."""
+        """With `_change` held: let the thread that parked last have the seat (its memory is in the processor's caches
+        still); keep it when no other can be had."""
         if not self._parked:
             if len(self._crew) >= self._threads:
                 return
             self._hire()
         self._holder = None
-        self._parked -= 1
-        self._seat.release()
+        self._parked.pop().release()
 
-    def _work(self) -> None:
+    def _work(self, gate: threading.Lock) -> None:
         me = threading.current_thread()
         on_step_aside(self._step_aside)
-        self._seat.acquire()
-        self._holder = me
+        self._await_seat(gate, me)
         while not self._stopped.is_set():
             fd = self._next_ready(me)
             self._turn += 1
@@ -186,12 +190,20 @@ class Server:
             self._transfers.discard(me)
             if self._holder is me:
                 self._serving = False
-            else:
-                with self._change:
-                    self._parked += 1
-                self._seat.acquire()
-                self._serving = False
-                self._holder = me
+            elif self._park(gate):
+                self._await_seat(gate, me)
+
+    def _park(self, gate: threading.Lock) -> bool:
+        with self._change:
+            if self._stopped.is_set():
+                return False
+            self._parked.append(gate)
+            return True
+
+    def _await_seat(self, gate: threading.Lock, me: threading.Thread) -> None:
+        gate.acquire()
+        self._serving = False
+        self._holder = me
 
     def _next_ready(self, me: threading.Thread) -> int:
         """The next connection in the order of arrival, whoever of the crew took it from the epoll."""
@@ -229,7 +241,7 @@ class Server:
             holder = self._holder
             if holder is None or not self._serving or self._turn != turn:
                 return
-            at_work = len(self._crew) - self._parked - len(self._transfers)
+            at_work = len(self._crew) - len(self._parked) - len(self._transfers)
             if (not is_computing and is_asleep(holder)) or (is_long and at_work <= LONG_LIMIT):
                 self._pass_seat()
 

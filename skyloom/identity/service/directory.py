@@ -145,7 +145,7 @@ class Users(InDomain):
         self.rules.check_choice(sql, user, password)
         values: Record = {"password": password}
         self._take_password(values, user.options, is_chosen=True)
-        with self.write(replace(caller, user_id=user_id), "update", user_id) as tx:
+        with self.write(caller.as_user(user_id), "update", user_id) as tx:
             # the rules were kept against the password that was just changed
             present = self.records.get(tx, user_id)
             if present is None or present["tokens_not_before"] != user.tokens_not_before:

@@ -7,7 +7,6 @@ import string
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from skyloom.access import Caller
@@ -67,7 +66,7 @@ class OAuth1:
         end = self._end(self.settings.request_token_duration)
         sealed = self.vault.seal(plain.encode())
         new = RequestToken(uuid.uuid4().hex, consumer_id, project_id, sealed, None, None, (), end)
-        with self._use(replace(caller, user_id=consumer_id), said) as tx:
+        with self._use(caller.as_user(consumer_id), said) as tx:
             self.store.add_request_token(tx, new, self.db.clock.now())
             tx.record("identity:create_request_token", "request_token", new.id)
         return new.id, plain, end
@@ -94,7 +93,7 @@ class OAuth1:
             role_ids=request.role_ids,
             expires_at=self._end(self.settings.access_token_duration),
         )
-        with self._use(replace(caller, user_id=new.authorizing_user_id), said) as tx:
+        with self._use(caller.as_user(new.authorizing_user_id), said) as tx:
             if not self.store.take_request_token(tx, request):
                 raise NoSuch("request_token", request.id)
             self.store.add_access_token(tx, new)
@@ -110,7 +109,7 @@ class OAuth1:
         if found.expires_at is not None and found.expires_at <= self.db.clock.now():
             raise OAuthRefused("The access token has expired; have a new one authorized.")
         self._check(said, self._secret_of(found.consumer_id), self._opened(found.sealed_secret))
-        with self._use(replace(caller, user_id=found.authorizing_user_id), said) as tx:
+        with self._use(caller.as_user(found.authorizing_user_id), said) as tx:
             tx.record("identity:authenticate", "access_token", found.id)
         return found
 

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -330,7 +330,7 @@ class Federation:
         """The id of the user, who is now as the assertion says."""
         link = person.link
         user_id = self.store.user_of(self.db.read(), link) or federated_id(link)
-        with self.db.begin(replace(caller, user_id=user_id)) as tx:
+        with self.db.begin(caller.as_user(user_id)) as tx:
             tx.lock(f"federated user {link.idp_id} {link.protocol_id} {link.unique_id}")
             self._check_unused(tx, once)
             known_id = self.store.user_of(tx, link)
@@ -345,7 +345,7 @@ class Federation:
         return user_id
 
     def _use(self, caller: Caller, user_id: str, once: Sequence[Once]) -> None:
-        with self.db.begin(replace(caller, user_id=user_id)) as tx:
+        with self.db.begin(caller.as_user(user_id)) as tx:
             self._check_unused(tx, once)
             tx.record("identity:authenticate", "user", user_id)
 

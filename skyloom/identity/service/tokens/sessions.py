@@ -15,6 +15,7 @@ from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.registry import Ground
 from skyloom.identity.service.tokens.freshness import Freshness
 from skyloom.identity.service.tokens.keys import TokenKeys
+from skyloom.identity.service.tokens.standing import Standings
 from skyloom.identity.settings import IdentitySettings
 from skyloom.identity.store.delegations import Delegations
 from skyloom.identity.store.federation import FederationStore
@@ -95,6 +96,7 @@ class Sessions:
         self.federation = federation
         self.oauth = oauth
         self.freshness = freshness
+        self.standings = Standings(ground.db, ground.principals, freshness)
         self.settings = settings
         self.keys = TokenKeys(ground.db, vault, settings)
         self._cache: OrderedDict[str, Granted] = OrderedDict()
@@ -200,15 +202,15 @@ class Sessions:
         if token.scope is ScopeKind.UNSCOPED:
             return Granted(text, token, user, (), federated=federated)
         if token.scope is ScopeKind.SYSTEM:
-            roles = self.principals.roles_on_system(sql, user.id)
+            roles = self.standings.roles(user, None)
             return Granted(text, token, user, roles, federated=federated) if roles else None
         scope = place or self.principals.project(sql, token.scope_id)
         if scope is None or not scope.enabled or scope.is_domain != (token.scope is ScopeKind.DOMAIN):
             return None
         if token.scope is ScopeKind.DOMAIN:
-            roles = self.principals.roles_on_domain(sql, user.id, scope.id)
+            roles = self.standings.roles(user, scope)
             return Granted(text, token, user, roles, domain=scope, federated=federated) if roles else None
-        roles = self.principals.roles_on_project(sql, user.id, scope.id)
+        roles = self.standings.roles(user, scope)
         credential = None
         if token.application_credential_id is not None:
             credential = self.delegations.credential(sql, token.application_credential_id)

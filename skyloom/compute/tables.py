@@ -1,33 +1,12 @@
 """Tables of compute. What is searched by has a column; what is only shown is one JSON document a column."""
 
-from typing import Any
-
 import msgspec
-from sqlalchemy import Boolean, Column, Dialect, Float, Index, Integer, String, Table, Text, UniqueConstraint
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
 from skyloom.compute.model import Fault, FlavorShape, ImageFacts
 from skyloom.db import Json, Timestamp, metadata
 
 encode = msgspec.json.Encoder().encode
-
-
-class Document(TypeDecorator[Any]):
-    """One typed struct as JSON text, decoded in one go."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, kind: type[msgspec.Struct]):
-        super().__init__()
-        self.kind = kind
-        self._decode = msgspec.json.Decoder(kind).decode
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else encode(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else self._decode(value)
 
 
 server = Table(
@@ -43,8 +22,8 @@ server = Table(
     Column("host", String(255)),
     Column("image_id", String(36)),
     Column("flavor_id", String(255), nullable=False),
-    Column("flavor", Document(FlavorShape), nullable=False),
-    Column("image", Document(ImageFacts)),
+    Column("flavor", Json(FlavorShape), nullable=False),
+    Column("image", Json(ImageFacts)),
     Column("hostname", String(255), nullable=False),
     Column("description", String(255)),
     Column("availability_zone", String(255)),
@@ -62,7 +41,7 @@ server = Table(
     Column("group_id", String(36)),
     Column("reservation_id", String(16), nullable=False),
     Column("launch_index", Integer, nullable=False),
-    Column("fault", Document(Fault)),
+    Column("fault", Json(Fault)),
     Column("generation", Integer, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),

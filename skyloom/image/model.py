@@ -1,9 +1,10 @@
 """The nouns of the image service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from skyloom.states import Moves
 
@@ -41,8 +42,7 @@ class MemberStatus(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """`size` and `virtual_size` in bytes, None before the upload; `checksum` md5, `hash_value` sha512, both hex.
 
     `properties` are the user's own, all of them text. `owner` is a project.
@@ -69,8 +69,7 @@ class Image:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A project with which a shared image is shared."""
 
     image_id: str

@@ -3,9 +3,10 @@
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from skyloom.access import SYSTEM, Caller, Policy, PolicyForbids
 from skyloom.db import Contradiction, Database, Sql, Tx

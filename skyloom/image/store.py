@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, func, insert, or_, select, true, update
+from msgspec.structs import asdict
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, or_, select, true, update
 
 from skyloom.db import Sql
 from skyloom.db.listing import Page, paged
@@ -165,7 +166,7 @@ class ImageRows:
         return [_member(row) for row in sql.execute(MEMBERS, {"image_id": image_id})]
 
     def add_member(self, sql: Sql, new: Member) -> None:
-        sql.execute(insert(image_member), {name: getattr(new, name) for name in Member.__slots__})
+        sql.execute(insert(image_member), asdict(new))
 
     def change_member(self, sql: Sql, changed: Member) -> None:
         statement = update(image_member).where(
@@ -248,12 +249,13 @@ def _may_see(wanted: Listing) -> ColumnElement[bool]:
     return or_(*ways)
 
 
-def _image(row: Row[Any], properties: Mapping[str, str], tags: tuple[str, ...]) -> Image:
-    values = dict(row._mapping)
-    values["status"] = ImageStatus(values["status"])
-    values["visibility"] = Visibility(values["visibility"])
-    return Image(**values, properties=properties, tags=tags)
+def _image(row: Sequence[Any], properties: Mapping[str, str], tags: tuple[str, ...]) -> Image:
+    """The columns stand in the order of the fields."""
+    id, name, owner, status, visibility, *others = row
+    values = [id, name, owner, ImageStatus(status), Visibility(visibility), *others, properties, tags]
+    return Image(*values)
 
 
-def _member(row: Row[Any]) -> Member:
-    return Member(row.image_id, row.member_id, MemberStatus(row.status), row.created_at, row.updated_at)
+def _member(row: Sequence[Any]) -> Member:
+    image_id, member_id, status, *times = row
+    return Member(image_id, member_id, MemberStatus(status), *times)

@@ -75,6 +75,7 @@ RULES: dict[str, str] = {
     "update_quota": ADMIN,
     "delete_quota": ADMIN,
     "get_availability_zone": ANYONE,
+    "get_service_provider": ANYONE,
     "get_agent": ADMIN,
     "get_network_ip_availability": ADMIN,
     "get_extension": ANYONE,

@@ -25,7 +25,6 @@ from skyloom.network.drivers.contract import (
     SubnetSpec,
 )
 from skyloom.network.model import (
-    INTERFACE_OWNER,
     METADATA_OWNER,
     ROUTER_OWNERS,
     FixedIp,
@@ -93,9 +92,8 @@ def _networks(sql: Sql, ids: Ids) -> list[Spec]:
     subnets: dict[str, list[Subnet]] = {}
     for subnet in store.SUBNETS.find_in(sql, t.subnet.c.network_id, ids):
         subnets.setdefault(subnet.network_id, []).append(subnet)
-    is_metadata = t.port.c.device_owner == METADATA_OWNER
     served: dict[str, str] = {}
-    for port in store.PORTS.find_in(sql, t.port.c.network_id, ids, is_metadata):
+    for port in store.PORTS.find_in(sql, t.port.c.network_id, ids, store.IS_METADATA):
         served.update((ip.subnet_id, ip.ip_address) for ip in port.fixed_ips)
     return [_network(network, subnets.get(network.id, ()), served) for network in networks]
 
@@ -149,9 +147,8 @@ def _port(port: Port) -> PortSpec:
 
 def _routers(sql: Sql, ids: Ids) -> list[Spec]:
     routers = store.ROUTERS.find_in(sql, t.router.c.id, ids)
-    is_interface = t.port.c.device_owner == INTERFACE_OWNER
     interfaces: dict[str, list[Port]] = {}
-    for port in store.PORTS.find_in(sql, t.port.c.device_id, ids, is_interface):
+    for port in store.PORTS.find_in(sql, t.port.c.device_id, ids, store.IS_INTERFACE):
         interfaces.setdefault(port.device_id, []).append(port)
     gateways = store.PORTS.by_ids(sql, [router.gateway_port_id for router in routers if router.gateway_port_id])
     every = [*gateways.values(), *(port for ports in interfaces.values() for port in ports)]

@@ -7,31 +7,10 @@ up and down in the same transaction as the rows it counts.
 
 from typing import Any
 
-import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Dialect, ForeignKey, Index, Integer, String, Table, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table
 
 from skyloom.db import Json, Timestamp, metadata
 from skyloom.network.model import AddressPair, FixedIp, HostRoute, Pool
-
-
-class Documents(TypeDecorator[Any]):
-    """A list of structs of one kind, kept as JSON."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, kind: Any):
-        super().__init__()
-        self.kind = kind
-        self._decode = msgspec.json.Decoder(list[kind]).decode
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else msgspec.json.encode(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        # Most of these lists are empty, and a list of ports decodes thousands of them.
-        return [] if value == "[]" else None if value is None else self._decode(value)
 
 
 def _identity() -> list[Column[Any]]:
@@ -55,7 +34,7 @@ def _json(name: str) -> Column[Any]:
 
 
 def _tags() -> Column[Any]:
-    return Column("tags", Documents(str), nullable=False)
+    return Column("tags", Json(list[str]), nullable=False)
 
 
 def _to_come(column: str) -> ForeignKey:
@@ -114,9 +93,9 @@ subnet = Table(
     _flag("enable_dhcp"),
     Column("ipv6_ra_mode", String(32)),
     Column("ipv6_address_mode", String(32)),
-    Column("allocation_pools", Documents(Pool), nullable=False),
+    Column("allocation_pools", Json(list[Pool]), nullable=False),
     _json("dns_nameservers"),
-    Column("host_routes", Documents(HostRoute), nullable=False),
+    Column("host_routes", Json(list[HostRoute]), nullable=False),
     Column("subnetpool_id", ForeignKey("subnetpool.id")),
     _flag("dns_publish_fixed_ip"),
     _json("service_types"),
@@ -156,10 +135,10 @@ port = Table(
     Column("status", String(16), nullable=False),
     _text("device_id"),
     _text("device_owner"),
-    Column("fixed_ips", Documents(FixedIp), nullable=False),
-    Column("security_group_ids", Documents(str), nullable=False),
+    Column("fixed_ips", Json(list[FixedIp]), nullable=False),
+    Column("security_group_ids", Json(list[str]), nullable=False),
     _flag("port_security_enabled"),
-    Column("allowed_address_pairs", Documents(AddressPair), nullable=False),
+    Column("allowed_address_pairs", Json(list[AddressPair]), nullable=False),
     _text("dns_name"),
     _text("host_id"),
     Column("vnic_type", String(32), nullable=False),
@@ -200,7 +179,7 @@ router = Table(
     Column("gateway_port_id", ForeignKey("port.id")),
     Column("gateway_network_id", ForeignKey("network.id"), index=True),
     _flag("enable_snat"),
-    Column("routes", Documents(HostRoute), nullable=False),
+    Column("routes", Json(list[HostRoute]), nullable=False),
     _json("availability_zone_hints"),
     _tags(),
     *_history(),

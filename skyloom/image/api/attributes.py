@@ -3,11 +3,12 @@
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from skyloom.image.errors import ImageInvalid, ImageReadOnly
 from skyloom.image.model import CONTAINER_FORMATS, DISK_FORMATS, Image, ImageStatus, Visibility

@@ -1,10 +1,11 @@
 """Changes to an image: Glance's own subset of JSON Patch (media types openstack-images-v2.0 and v2.1-json-patch)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from skyloom.errors import UnsupportedMedia
 from skyloom.image.api.attributes import READ_ONLY, SETTABLE, own_property, with_attribute

@@ -1,9 +1,9 @@
 """Tags and members of images."""
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from skyloom.image.api import attributes, views
 from skyloom.image.errors import TagNotFound

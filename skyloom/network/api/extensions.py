@@ -35,6 +35,7 @@ NAMES: Sequence[tuple[str, str, str]] = (
     ("Normalized CIDR field for security group rules", "security-groups-normalized-cidr", "The CIDR as it is applied"),
     ("Port filtering on security groups", "port-security-groups-filtering", "Ports found by security group"),
     ("IP address substring filtering", "ip-substring-filtering", "Ports found by a part of an address"),
+    ("Neutron Service Type Management", "service-type", "Providers of services"),
     ("Sorting support", "sorting", "Sorted lists"),
     ("standard-attr-description", "standard-attr-description", "Descriptions of all nouns"),
     ("Resource revision numbers", "standard-attr-revisions", "A number that rises with each change"),

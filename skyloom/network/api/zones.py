@@ -1,4 +1,4 @@
-"""What the cloud is made of, seen from the network: availability zones, agents, free addresses."""
+"""What the cloud is made of, seen from the network: availability zones, agents, providers, free addresses."""
 
 from typing import Any
 
@@ -30,6 +30,10 @@ def agent(ctx: Ctx, id: str) -> Any:
     raise AgentNotFound(f"Agent {id} could not be found.", id=id)
 
 
+def service_providers(ctx: Ctx) -> Any:
+    return {"service_providers": ctx.service.service_providers(ctx.caller)}
+
+
 def ip_availabilities(ctx: Ctx) -> Any:
     return {"network_ip_availabilities": ctx.service.ip_availability(ctx.caller, None)}
 
@@ -40,6 +44,7 @@ def ip_availability(ctx: Ctx, id: str) -> Any:
 
 ROUTES = [
     Route("GET", "/v2.0/availability_zones", availability_zones, "get_availability_zone"),
+    Route("GET", "/v2.0/service-providers", service_providers, "get_service_provider"),
     Route("GET", "/v2.0/agents", agents, "get_agent"),
     Route("GET", "/v2.0/agents/{id}", agent, "get_agent"),
     Route("GET", "/v2.0/network-ip-availabilities", ip_availabilities, "get_network_ip_availability"),

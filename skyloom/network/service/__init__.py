@@ -91,6 +91,11 @@ class NetworkService:
         self.core.policy.require(caller, "get_availability_zone")
         return self.core.settings.availability_zones
 
+    def service_providers(self, caller: Caller) -> Sequence[Mapping[str, object]]:
+        """Of services that one may choose a provider for, as a router's flavor; there is no choice here."""
+        self.core.policy.require(caller, "get_service_provider")
+        return []
+
     def agents(self, caller: Caller) -> Sequence[Mapping[str, object]]:
         """None, whoever asks: the hosts' network is kept by the back end's own controllers."""
         return []

@@ -16,7 +16,7 @@ from skyloom.db.listing import Page, Sort
 from skyloom.network.attributes import Attribute, Resource
 from skyloom.network.errors import HTTPBadRequest, TagNotFound
 from skyloom.network.kinds import boolean
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 from skyloom.network.store.rows import Rows
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -48,10 +48,10 @@ class Collection(Generic[M]):
         """Raises HTTPBadRequest for a marker that leads nowhere."""
         own = {"project_id": caller.project_id, "network:project_id": caller.project_id}
         self.core.policy.require(caller, f"get_{self.resource.name}", own)
-        conditions = [*self._visible(caller), *self.rows.matching(query.filters), *self.special_conditions(query)]
+        conditions = [*self.rows.matching(query.filters), *self.special_conditions(query)]
         conditions += [self.rows.tagged(name, tags) for name, tags in query.tags.items()]
         sql = self.core.db.read()
-        found = self.rows.page(sql, query.page, *conditions)
+        found = self.rows.page(sql, query.page, looker(caller), *conditions)
         if found is None:
             raise HTTPBadRequest(f"The marker {query.page.marker} is no {self.resource.name}.", field="marker")
         return self.complete(sql, found)
@@ -63,7 +63,7 @@ class Collection(Generic[M]):
         return self.complete(sql, [thing])[0]
 
     def find(self, sql: Sql, caller: Caller, id: str) -> M:
-        thing = self.rows.get_visible(sql, id, *self._visible(caller))
+        thing = self.rows.get_visible(sql, id, looker(caller))
         if thing is None:
             raise self.missing(id)
         return thing
@@ -120,9 +120,6 @@ class Collection(Generic[M]):
             sentence = f"Invalid input for {attribute.name}. Reason: '{text}' is not of type {kind.__name__}."
             raise HTTPBadRequest(sentence, field=attribute.name) from error
 
-    def seen_by(self, project_id: str | None) -> ColumnElement[bool]:
-        return self.rows.table.c.project_id == project_id
-
     def special_conditions(self, query: Query) -> Sequence[ColumnElement[bool]]:
         return []
 
@@ -131,9 +128,6 @@ class Collection(Generic[M]):
 
     def target(self, sql: Sql, thing: M) -> Mapping[str, object]:
         return {"project_id": thing.project_id, "network:project_id": thing.project_id}  # type: ignore[attr-defined]
-
-    def _visible(self, caller: Caller) -> Sequence[ColumnElement[bool]]:
-        return [] if caller.is_admin else [self.seen_by(caller.project_id)]
 
     def _retag(self, caller: Caller, id: str, verb: str, change: Any) -> Sequence[str]:
         action = f"{verb}_{self.resource.name}:tags"

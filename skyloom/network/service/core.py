@@ -14,6 +14,11 @@ Thing = tuple[str, str]
 """(noun of the driver's contract, id)"""
 
 
+def looker(caller: Caller) -> str | None:
+    """The project whose sight counts when the caller looks for something; None sees everything."""
+    return None if caller.is_admin else caller.project_id or ""
+
+
 class Core:
     """`kick` tells the reconciler what changed; it is set once the reconciler is there."""
 

@@ -22,7 +22,7 @@ from skyloom.network.errors import (
 from skyloom.network.model import FLOATING_OWNER, INTERFACE_OWNER, FixedIp, FloatingIp, Port, Status
 from skyloom.network.resources import FLOATINGIP
 from skyloom.network.service.collection import Collection
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 from skyloom.network.service.ports import add_port, blank_port, erase_port, subnets_of
 
 NOWHERE = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": Status.DOWN}
@@ -111,8 +111,7 @@ class FloatingIps(Collection[FloatingIp]):
 
     def _floating_port(self, tx: Tx, caller: Caller, id: str, full: Mapping[str, Any]) -> Port:
         network_id = full["floating_network_id"]
-        seen = [] if caller.is_admin else [store.networks_seen_by(caller.project_id)]
-        network = store.NETWORKS.get_visible(tx, network_id, *seen)
+        network = store.NETWORKS.get_visible(tx, network_id, looker(caller))
         if network is None:
             raise NetworkNotFound(f"Network {network_id} could not be found.", id=network_id)
         if not network.is_external:
@@ -145,8 +144,7 @@ class FloatingIps(Collection[FloatingIp]):
             if fixed_ip is not None:
                 raise _needs_port()
             return NOWHERE
-        seen = [] if caller.is_admin else [store.ports_seen_by(caller.project_id)]
-        port = store.PORTS.get_visible(tx, port_id, *seen)
+        port = store.PORTS.get_visible(tx, port_id, looker(caller))
         if port is None:
             raise PortNotFound(f"Port {port_id} could not be found.", id=port_id)
         inner = _inner_address(port, fixed_ip)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement
-
 from skyloom.access import Caller
 from skyloom.db import Contradiction, Sql, Tx
 from skyloom.db.free import insert_if_free
@@ -78,9 +76,6 @@ class Networks(Collection[Network]):
                 self.core.changed(tx, ("network", id))
         except Contradiction as error:
             raise _in_use(id) from error
-
-    def seen_by(self, project_id: str | None) -> ColumnElement[bool]:
-        return store.networks_seen_by(project_id)
 
     def complete(self, sql: Sql, things: Sequence[Network]) -> Sequence[Network]:
         return store.with_subnets(sql, things)

@@ -20,7 +20,6 @@ from skyloom.network.errors import (
     TooManyNetworks,
 )
 from skyloom.network.model import (
-    METADATA_OWNER,
     FixedIp,
     FloatingIp,
     MetadataPort,
@@ -34,7 +33,7 @@ from skyloom.network.model import (
     Status,
     Subnet,
 )
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 from skyloom.network.service.ports import add_port, blank_port, erase_port, subnets_of, visible_network
 from skyloom.network.service.security_groups import SecurityGroups, ensure_default_group
 from skyloom.network.store import ports as port_store
@@ -93,8 +92,7 @@ class Nics:
         network_ids = sorted({port.network_id for port in ports})
         networks = store.NETWORKS.by_ids(sql, network_ids)
         subnets = {subnet.id: subnet for subnet in store.SUBNETS.find_in(sql, t.subnet.c.network_id, network_ids)}
-        is_metadata = t.port.c.device_owner == METADATA_OWNER
-        served = store.PORTS.find_in(sql, t.port.c.network_id, network_ids, is_metadata)
+        served = store.PORTS.find_in(sql, t.port.c.network_id, network_ids, store.IS_METADATA)
         metadata = {port.network_id: port for port in served}
         floating: dict[str, list[FloatingIp]] = {}
         for floatingip in store.FLOATINGIPS.find_in(sql, t.floatingip.c.port_id, [port.id for port in ports]):
@@ -157,9 +155,8 @@ class Nics:
         )
 
     def _given(self, sql: Sql, caller: Caller, request: NicRequest, port_id: str, count: int) -> NicPlan:
-        mine = [] if caller.is_admin else [t.port.c.project_id == caller.project_id]
-        port = store.PORTS.get_visible(sql, port_id, *mine)
-        if port is None:
+        port = store.PORTS.get(sql, port_id)
+        if port is None or looker(caller) not in (None, port.project_id):
             raise PortNotFound(f"Port {port_id} could not be found.", id=port_id)
         if port.device_id:
             raise NicPortInUse(f"Port {port_id} is still in use by {port.device_id}.", id=port_id)

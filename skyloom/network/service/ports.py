@@ -37,7 +37,7 @@ from skyloom.network.model import (
 from skyloom.network.resources import PORT
 from skyloom.network.service.addressing import Addressing
 from skyloom.network.service.collection import Collection, Query
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 from skyloom.network.service.security_groups import ensure_default_group
 from skyloom.network.store import ports as port_store
 
@@ -186,9 +186,6 @@ class Ports(Collection[Port]):
             self._tell_holder(tx, port)
             tx.record("delete_port", "port", id)
 
-    def seen_by(self, project_id: str | None) -> ColumnElement[bool]:
-        return store.ports_seen_by(project_id)
-
     def special_conditions(self, query: Query) -> Sequence[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = []
         if "security_groups" in query.special:
@@ -287,8 +284,7 @@ class Ports(Collection[Port]):
 
 
 def visible_network(sql: Sql, caller: Caller, network_id: str) -> Network:
-    seen = [] if caller.is_admin else [store.networks_seen_by(caller.project_id)]
-    network = store.NETWORKS.get_visible(sql, network_id, *seen)
+    network = store.NETWORKS.get_visible(sql, network_id, looker(caller))
     if network is None:
         raise NetworkNotFound(f"Network {network_id} could not be found.", id=network_id)
     if network.is_external and not (network.is_shared or caller.is_admin or network.project_id == caller.project_id):

@@ -38,7 +38,7 @@ from skyloom.network.model import (
 from skyloom.network.resources import ROUTER
 from skyloom.network.service.addressing import Addressing
 from skyloom.network.service.collection import Collection
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 from skyloom.network.service.ports import add_port, blank_port, erase_port, subnets_of
 
 NO_GATEWAY = {"gateway_port_id": None, "gateway_network_id": None, "enable_snat": True}
@@ -190,7 +190,7 @@ class Routers(Collection[Router]):
             self._drop_gateway(tx, router)
         if info is None:
             return
-        network = store.NETWORKS.get_visible(tx, info["network_id"], *self._networks_of(caller))
+        network = store.NETWORKS.get_visible(tx, info["network_id"], looker(caller))
         if network is None:
             raise NetworkNotFound(f"Network {info['network_id']} could not be found.", id=info["network_id"])
         if not network.is_external:
@@ -232,9 +232,6 @@ class Routers(Collection[Router]):
         if port is not None:
             erase_port(self.core, tx, port)
 
-    def _networks_of(self, caller: Caller) -> Sequence[Any]:
-        return [] if caller.is_admin else [store.networks_seen_by(caller.project_id)]
-
     def _interfaces(self, sql: Sql, id: str) -> Sequence[Port]:
         c = t.port.c
         return store.PORTS.find(sql, c.device_id == id, c.device_owner == INTERFACE_OWNER)
@@ -255,8 +252,7 @@ class Routers(Collection[Router]):
                     )
 
     def _plug_subnet(self, tx: Tx, caller: Caller, router: Router, subnet_id: str) -> tuple[Port, Sequence[str]]:
-        seen = [] if caller.is_admin else [store.subnets_seen_by(caller.project_id)]
-        subnet = store.SUBNETS.get_visible(tx, subnet_id, *seen)
+        subnet = store.SUBNETS.get_visible(tx, subnet_id, looker(caller))
         if subnet is None:
             raise SubnetNotFound(f"Subnet {subnet_id} could not be found.", id=subnet_id)
         if subnet.gateway_ip is None:
@@ -290,9 +286,8 @@ class Routers(Collection[Router]):
         return None
 
     def _plug(self, tx: Tx, caller: Caller, router: Router, port_id: str) -> tuple[Port, Sequence[str]]:
-        seen = [] if caller.is_admin else [store.ports_seen_by(caller.project_id)]
         store.PORTS.touch(tx, port_id, self.core.now())
-        port = store.PORTS.get_visible(tx, port_id, *seen)
+        port = store.PORTS.get_visible(tx, port_id, looker(caller))
         if port is None:
             raise PortNotFound(f"Port {port_id} could not be found.", id=port_id)
         if port.device_id:

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement
-
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
 from skyloom.network import addresses, store
@@ -25,7 +23,7 @@ from skyloom.network.errors import (
 from skyloom.network.model import SubnetPool
 from skyloom.network.resources import SUBNETPOOL
 from skyloom.network.service.collection import Collection
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 
 WIDEST = {4: 8, 6: 64}
 NARROWEST = {4: 32, 6: 128}
@@ -77,9 +75,6 @@ class SubnetPools(Collection[SubnetPool]):
             self.rows.remove(tx, id)
             self.core.release(tx, pool.project_id, "subnetpool")
             tx.record("delete_subnetpool", "subnetpool", id)
-
-    def seen_by(self, project_id: str | None) -> ColumnElement[bool]:
-        return store.subnetpools_seen_by(project_id)
 
     def cidr_for(self, tx: Tx, caller: Caller, full: Mapping[str, Any]) -> dict[str, Any]:
         """cidr, ip_version and subnetpool_id of a subnet to be, cut out of its pool when it has one."""
@@ -134,7 +129,7 @@ class SubnetPools(Collection[SubnetPool]):
 
     def _default(self, sql: Sql, caller: Caller, version: int | None) -> str:
         c = t.subnetpool.c
-        for pool in self.rows.find(sql, *self._visible(caller), c.is_default):
+        for pool in self.rows.find(sql, c.is_default, by=looker(caller)):
             if version in (None, pool.ip_version):
                 return pool.id
         raise HTTPBadRequest(f"No default subnetpool found for IPv{version}.", field="use_default_subnetpool")

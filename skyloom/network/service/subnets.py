@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement
-
 from skyloom.access import Caller
 from skyloom.db import Contradiction, Sql, Tx
 from skyloom.network import addresses, store
@@ -23,7 +21,7 @@ from skyloom.network.model import INTERFACE_OWNER, METADATA_OWNER, ROUTER_OWNERS
 from skyloom.network.resources import SUBNET
 from skyloom.network.service.addressing import Addressing, is_automatic
 from skyloom.network.service.collection import Collection
-from skyloom.network.service.core import Core
+from skyloom.network.service.core import Core, looker
 from skyloom.network.service.metadata import settle_metadata_port
 from skyloom.network.service.mtu import require_mtu
 from skyloom.network.service.ports import subnets_of
@@ -77,9 +75,6 @@ class Subnets(Collection[Subnet]):
         except Contradiction as error:
             raise _in_use(id) from error
 
-    def seen_by(self, project_id: str | None) -> ColumnElement[bool]:
-        return store.subnets_seen_by(project_id)
-
     def target(self, sql: Sql, thing: Subnet) -> Mapping[str, object]:
         network = store.NETWORKS.get(sql, thing.network_id)
         return {"project_id": thing.project_id, "network:project_id": network.project_id if network else ""}
@@ -105,8 +100,7 @@ class Subnets(Collection[Subnet]):
         return subnet
 
     def _network(self, sql: Sql, caller: Caller, network_id: str) -> Network:
-        seen = [] if caller.is_admin else [store.networks_seen_by(caller.project_id)]
-        network = store.NETWORKS.get_visible(sql, network_id, *seen)
+        network = store.NETWORKS.get_visible(sql, network_id, looker(caller))
         if network is None:
             raise NetworkNotFound(f"Network {network_id} could not be found.", id=network_id)
         return network

@@ -2,6 +2,8 @@
 
 from skyloom.network.store.nouns import (
     FLOATINGIPS,
+    IS_INTERFACE,
+    IS_METADATA,
     NETWORKS,
     PORTS,
     ROUTERS,
@@ -9,16 +11,14 @@ from skyloom.network.store.nouns import (
     SECURITY_GROUPS,
     SUBNETPOOLS,
     SUBNETS,
-    networks_seen_by,
-    ports_seen_by,
-    subnetpools_seen_by,
-    subnets_seen_by,
     with_rules,
     with_subnets,
 )
 
 __all__ = [
     "FLOATINGIPS",
+    "IS_INTERFACE",
+    "IS_METADATA",
     "NETWORKS",
     "PORTS",
     "ROUTERS",
@@ -26,10 +26,6 @@ __all__ = [
     "SECURITY_GROUP_RULES",
     "SUBNETPOOLS",
     "SUBNETS",
-    "networks_seen_by",
-    "ports_seen_by",
-    "subnetpools_seen_by",
-    "subnets_seen_by",
     "with_rules",
     "with_subnets",
 ]

@@ -9,7 +9,7 @@ from skyloom.db.free import insert_if_free
 from skyloom.network import tables as t
 from skyloom.network.model import FixedIp, Port
 from skyloom.network.store.nouns import PORTS
-from skyloom.network.store.rows import CHUNK
+from skyloom.network.store.rows import in_chunks, one_of
 
 TAKE = insert_if_free(t.ip_allocation)
 GIVE_BACK = delete(t.ip_allocation).where(
@@ -26,6 +26,16 @@ DEVICE_AT = (
     select(t.port.c.device_id, t.port.c.device_owner)
     .join(t.ip_allocation, t.ip_allocation.c.port_id == t.port.c.id)
     .where(t.ip_allocation.c.network_id == bindparam("network"), t.ip_allocation.c.ip_address == bindparam("address"))
+)
+
+COUNT_UP = select(func.count()).select_from(t.port).where(one_of(t.port.c.id), t.port.c.status == "ACTIVE")
+GROUP_NAMES = (
+    select(t.port.c.device_id, t.security_group.c.name)
+    .join(t.port_security_group, t.port_security_group.c.port_id == t.port.c.id)
+    .join(t.security_group, t.security_group.c.id == t.port_security_group.c.security_group_id)
+    .where(one_of(t.port.c.device_id))
+    .distinct()
+    .order_by(t.security_group.c.name)
 )
 
 
@@ -101,23 +111,12 @@ def device_at(sql: Sql, network_id: str, ip_address: str) -> tuple[str, str] | N
 
 
 def count_up(sql: Sql, port_ids: Sequence[str]) -> int:
-    c = t.port.c
-    statement = select(func.count()).select_from(t.port).where(c.id.in_(port_ids), c.status == "ACTIVE")
-    return int(sql.execute(statement).scalar_one())
+    return sum(row[0] for row in in_chunks(sql, COUNT_UP, port_ids))
 
 
 def group_names_of_devices(sql: Sql, device_ids: Sequence[str]) -> dict[str, list[str]]:
     """Device id -> the names of the security groups its ports are in, each once, sorted."""
     found: dict[str, list[str]] = {}
-    for start in range(0, len(device_ids), CHUNK):
-        statement = (
-            select(t.port.c.device_id, t.security_group.c.name)
-            .join(t.port_security_group, t.port_security_group.c.port_id == t.port.c.id)
-            .join(t.security_group, t.security_group.c.id == t.port_security_group.c.security_group_id)
-            .where(t.port.c.device_id.in_(device_ids[start : start + CHUNK]))
-            .distinct()
-            .order_by(t.security_group.c.name)
-        )
-        for row in sql.execute(statement):
-            found.setdefault(row.device_id, []).append(row.name)
+    for device_id, name in in_chunks(sql, GROUP_NAMES, device_ids):
+        found.setdefault(device_id, []).append(name)
     return found

@@ -1,11 +1,12 @@
 """The SQL that all nouns share: one row by id, lists by filters and pages, writes that raise the revision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     Table,
@@ -31,15 +32,44 @@ CHUNK = 500
 """Ids in one IN list; more of them would exceed what the engines bind."""
 
 
-class Rows(Generic[M]):
-    """`make` is the struct of one row, its fields in the order of the columns of `query`."""
+LOOKER: BindParameter[str] = bindparam("looker")
+"""The project that looks, in the condition on what it may see."""
 
-    def __init__(self, table: Table, make: type[M], query: Select[Any] | None = None):
+
+def one_of(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """For `in_chunks`."""
+    return column.in_(bindparam("wanted", expanding=True))
+
+
+def in_chunks(sql: Sql, statement: Select[Any], wanted: Sequence[Any]) -> Iterator[Any]:
+    """The rows of a constant statement with `one_of`, for any number of values."""
+    for start in range(0, len(wanted), CHUNK):
+        yield from sql.execute(statement, {"wanted": list(wanted[start : start + CHUNK])})
+
+
+class Rows(Generic[M]):
+    """`make` is the struct of one row, its fields in the order of the columns of `query`.
+
+    `seen`: the condition on what the project LOOKER may see; without it, its own. The verbs that look take that
+    project as `by`; None sees everything.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        make: type[M],
+        query: Select[Any] | None = None,
+        seen: ColumnElement[bool] | None = None,
+    ):
         self.table = table
         self.make = make
         self.query = select(*table.c) if query is None else query
         self.names = tuple(table.c.keys())
+        self._seen = table.c.project_id == LOOKER if seen is None else seen
         self._one = self.query.where(table.c.id == bindparam("wanted"))
+        self._one_seen = self._one.where(self._seen)
+        self._order = table.c.created_at, table.c.id
+        self._finders: dict[tuple[ColumnElement[Any], ...], Select[Any]] = {}
         self._add = insert(table)
         self._remove = delete(table).where(table.c.id == bindparam("wanted"))
         self._touch = (
@@ -52,25 +82,29 @@ class Rows(Generic[M]):
         row = sql.execute(self._one, {"wanted": id}).first()
         return None if row is None else self.make(*row)
 
-    def get_visible(self, sql: Sql, id: str, *visible: ColumnElement[bool]) -> M | None:
-        row = sql.execute(self.query.where(self.table.c.id == id, *visible)).first()
+    def get_visible(self, sql: Sql, id: str, by: str | None) -> M | None:
+        if by is None:
+            return self.get(sql, id)
+        row = sql.execute(self._one_seen, {"wanted": id, "looker": by}).first()
         return None if row is None else self.make(*row)
 
-    def find(self, sql: Sql, *conditions: ColumnElement[bool]) -> list[M]:
+    def find(self, sql: Sql, *conditions: ColumnElement[bool], by: str | None = None) -> list[M]:
         """In the order of creation."""
-        statement = self.query.where(*conditions).order_by(self.table.c.created_at, self.table.c.id)
-        return [self.make(*row) for row in sql.execute(statement).all()]
+        seen, looker = self._sight(by)
+        statement = self.query.where(*seen, *conditions).order_by(*self._order)
+        return [self.make(*row) for row in sql.execute(statement, looker)]
 
     def find_in(
         self, sql: Sql, column: ColumnElement[Any], values: Sequence[Any], *conditions: ColumnElement[bool]
     ) -> list[M]:
-        """Those whose `column` is one of many values, in statements of a bounded size."""
-        found: list[M] = []
-        for start in range(0, len(values), CHUNK):
-            found += self.find(sql, column.in_(values[start : start + CHUNK]), *conditions)
-        return found
+        """Those whose `column` is one of many values. `conditions` are constants: the statement is kept by them."""
+        key = column, *conditions
+        statement = self._finders.get(key)
+        if statement is None:
+            statement = self._finders[key] = self.query.where(one_of(column), *conditions).order_by(*self._order)
+        return [self.make(*row) for row in in_chunks(sql, statement, values)]
 
-    def page(self, sql: Sql, page: Page, *conditions: ColumnElement[bool]) -> list[M] | None:
+    def page(self, sql: Sql, page: Page, by: str | None, *conditions: ColumnElement[bool]) -> list[M] | None:
         """None when there is no row of the page's marker."""
         columns = {sort.key: self._never_null(sort.key) for sort in page.sorts}
         marker = None
@@ -79,15 +113,15 @@ class Rows(Generic[M]):
             marker = sql.execute(keys.where(self.table.c.id == page.marker)).mappings().first()
             if marker is None:
                 return None
-        statement = paged(self.query.where(*conditions), columns, page, marker)
-        return [self.make(*row) for row in sql.execute(statement).all()]
+        seen, looker = self._sight(by)
+        statement = paged(self.query.where(*seen, *conditions), columns, page, marker)
+        return [self.make(*row) for row in sql.execute(statement, looker)]
 
     def by_ids(self, sql: Sql, ids: Sequence[str]) -> dict[str, M]:
-        found: dict[str, M] = {}
-        for start in range(0, len(ids), CHUNK):
-            statement = self.query.where(self.table.c.id.in_(ids[start : start + CHUNK]))
-            found.update((row.id, self.make(*row)) for row in sql.execute(statement))
-        return found
+        return {row.id: row for row in self.find_in(sql, self.table.c.id, ids)}  # type: ignore[attr-defined]
+
+    def _sight(self, by: str | None) -> tuple[list[ColumnElement[bool]], dict[str, str]]:
+        return ([], {}) if by is None else ([self._seen], {"looker": by})
 
     def add(self, tx: Tx, thing: M) -> None:
         tx.execute(self._add, self.values(thing))

@@ -84,6 +84,7 @@ FIRST = Walk(
         Call(f"PUT {QUOTA}", {"quota": {"network": 50}}, at=OWN, who="admin"),
         Call(f"DELETE {QUOTA}", at=OWN, who="admin"),
         Call("GET /v2.0/availability_zones"),
+        Call("GET /v2.0/service-providers"),
         Call("GET /v2.0/agents", who="admin"),
         Call("GET /v2.0/network-ip-availabilities", who="admin"),
         Call("GET /v2.0/network-ip-availabilities/{id}", at={"id": "{network_id}"}, who="admin"),

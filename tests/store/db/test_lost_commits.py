@@ -1,9 +1,9 @@
 """A connection that breaks while it commits: what is told agrees with what was kept."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Column, MetaData, String, Table, insert, make_url, select
 
 from skyloom.access import Caller

@@ -1,9 +1,9 @@
 """Changes of one image in the same moment, on both engines: each is whole, and none writes another over."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from skyloom.access import Caller, Policy
 from skyloom.db import Database

@@ -51,7 +51,7 @@ class Work:
         `caller` is tx's if not given.
         """
         now = self.clock.now()
-        for other in reversed(store.live_of_key(tx, key)):
+        for other in store.live_of_key(tx, key):
             if other.interrupt is Interrupt.PREEMPT:
                 # Locks the row, so it cannot end between our look and our commit.
                 store.interrupt(tx, other.id, Interrupt.PREEMPT, now)

@@ -7,13 +7,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
 from skyloom.access import SYSTEM, Caller
 from skyloom.db import Database, DatabaseUnavailable, Tx, metadata
-from skyloom.work import Abandon, Busy, Done, Next, Pace, Step, TaskState, Wait, Work, Worker
+from skyloom.work import Abandon, Busy, Done, Next, Pace, Step, TaskState, Wait, Work, Worker, store
+from skyloom.work.task import Interrupt
 from tests.parts.databases import Open
 from tests.parts.postgresql import PostgresServer
 from tests.store.work.flows import USER, Frame, Overtake, Walk
@@ -195,6 +197,27 @@ def test_several_workers_never_run_one_task_at_the_same_time(databases: Open) ->
     assert {task.state for task in ended} <= {TaskState.DONE, TaskState.FAILED, TaskState.PREEMPTED}
     assert {task.key for task in ended} == set(keys)
     assert all(task.lease_owner is None and task.ended_at is not None for task in ended)
+
+
+def test_a_kick_and_an_overtaking_lock_the_rows_of_a_key_in_one_order(databases: Open) -> None:
+    """On PostgreSQL each would else hold what the other waits for; SQLite has one writer at a time."""
+    work, release, walk = Work(databases()), threading.Event(), Walk()
+    walk.on["two"] = lambda frame: Next("three") if release.wait(LIMIT_S) else None
+    other, looker = databases(), databases().read()
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with ThreadPoolExecutor(1) as pool, running(Worker(work, [walk, Overtake()], "n1", BY_HINTS)):
+        start(work)
+        walk.reach("two")
+        start(work, preempt=True)
+        with other.begin(SYSTEM) as tx:
+            newest, oldest = store.live_of_key(tx, "server:s1")
+            store.hasten(tx, newest.id, newest.due_at, newest.deadline_at)
+            kicked = pool.submit(work.kick, "server:s1")
+            wait_until(lambda: other.is_sqlite or looker.number(waits) == 1, "the kick waits")
+            store.interrupt(tx, oldest.id, Interrupt.PREEMPT, oldest.updated_at)
+        kicked.result(LIMIT_S)
+        release.set()
+        wait_until(lambda: idle(work), "both end")
 
 
 def test_a_worker_that_was_never_started_can_be_stopped(database: Database) -> None:

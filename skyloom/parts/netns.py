@@ -104,10 +104,10 @@ def without_offload(link: str, netns: str | None) -> None:
     run(["ethtool", "-K", link, "tx", "off"], netns)
 
 
-def routes() -> list[str]:
-    """Destinations of the machine's own routes, default routes left out: addresses or prefixes as text."""
+def routes() -> list[tuple[str, str]]:
+    """The machine's own routes, default routes left out: destination (an address or a prefix) and link."""
     listed = json.loads(run(["ip", "-j", "route", "show", "table", "main"]) or "[]")
-    return [route["dst"] for route in listed if route["dst"] != "default"]
+    return [(route["dst"], route.get("dev", "")) for route in listed if route["dst"] != "default"]
 
 
 def inside(name: str, work: Callable[[], T]) -> T:

@@ -31,6 +31,10 @@ class NoExternalRange(DaemonFailed):
     code = "part.no_external_range"
 
 
+class ExternalRangeTaken(DaemonFailed):
+    code = "part.external_range_taken"
+
+
 def missing() -> list[str]:
     """What this machine lacks for OVN, a phrase each; empty if it can run here."""
     lacks = [f"the program {program}" for program in (*PROGRAMS, *TOOLS) if shutil.which(program) is None]
@@ -209,6 +213,8 @@ class OvnMachine:
     def ensure(self) -> bool:
         """True if anything had to be made or started."""
         self.state.mkdir(parents=True, exist_ok=True)
+        if not self._has_way_out:
+            self._check_not_taken(self.external())
         self.run.mkdir(mode=0o755, exist_ok=True)
         made = netns.ensure(self.namespace)
         if made:
@@ -265,9 +271,19 @@ class OvnMachine:
         netns.run(["ip", "address", "replace", gateway, "dev", self.link])
         self.chassis.switch.add_port("br-ex", "external")
 
+    def _check_not_taken(self, network: ipaddress.IPv4Network) -> None:
+        """Another cloud may have begun with this range while this one was down; packets would go to either."""
+        for route, link in netns.routes():
+            other = ipaddress.ip_network(route)
+            if link != self.link and other.version == 4 and other.subnet_of(network):
+                raise ExternalRangeTaken(
+                    f"The external network {network} of this cloud is in use: the machine's route to {other} leads to "
+                    f"{link}. End what is there (another cloud, by `skyloom down --state FOLDER`) and start again"
+                )
+
 
 def _free_range() -> str:
-    taken = [ipaddress.ip_network(route) for route in netns.routes()]
+    taken = [ipaddress.ip_network(route) for route, _ in netns.routes()]
     for candidate in EXTERNAL_RANGES:
         if not any(ipaddress.ip_network(candidate).overlaps(route) for route in taken if route.version == 4):
             return candidate

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skyloom.parts import netns
-from skyloom.parts.ovn import EXTERNAL_RANGES, OvnMachine, missing
+from skyloom.parts.ovn import EXTERNAL_RANGES, ExternalRangeTaken, OvnMachine, missing
 from skyloom.parts.processes import DaemonFailed
 
 pytestmark = pytest.mark.needs("ovn")
@@ -39,6 +39,14 @@ def test_two_clouds_run_side_by_side_on_ranges_of_their_own(ovn_machine, neighbo
     assert ranges <= set(EXTERNAL_RANGES)
     neighbour.stop()
     assert not ovn_machine.ensure()
+
+
+def test_a_cloud_whose_range_another_has_taken_meanwhile_says_so(ovn_machine, neighbour):
+    neighbour.state.mkdir(parents=True, exist_ok=True)
+    (neighbour.state / "external").write_text(f"{ovn_machine.external()}\n")
+    with pytest.raises(ExternalRangeTaken, match=f"leads to {ovn_machine.link}"):
+        neighbour.ensure()
+    assert not netns.exists(neighbour.namespace)
 
 
 def test_what_runs_is_adopted_by_the_next_program(ovn_machine):

@@ -69,6 +69,11 @@ COUNT = (
     .select_from(audit_entry)
     .where(audit_entry.c.request_id == bindparam("request_id"), audit_entry.c.at == bindparam("at"))
 )
+ENTRIES_OF = (
+    select(audit_entry)
+    .where(audit_entry.c.noun == bindparam("noun"), audit_entry.c.noun_id == bindparam("noun_id"))
+    .order_by(audit_entry.c.id)
+)
 
 
 def add(connection: Connection, caller: Caller, at: datetime, entries: Sequence[Entry]) -> None:
@@ -94,3 +99,8 @@ def is_there(reader: Reading, caller: Caller, at: datetime) -> bool:
     """Whether entries of the caller's request of that moment were kept, so also the change that they are of."""
     found: int = reader.execute(COUNT, {"request_id": caller.request_id, "at": at}).scalar_one()
     return found > 0
+
+
+def entries_of(reader: Reading, noun: str, noun_id: str) -> Rows:
+    """What was done to the thing, the oldest first."""
+    return reader.execute(ENTRIES_OF, {"noun": noun, "noun_id": noun_id})

@@ -140,6 +140,12 @@ class Tx:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(LOCK, {"name": name})
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What fails within is undone alone, and the transaction goes on. Raises Contradiction among others."""
+        with own_errors(), self.connection.begin_nested():
+            yield
+
     def record(self, action: str, noun: str, noun_id: str) -> None:
         """Note `action` (its policy name) on the thing; written with the change, so neither is without the other."""
         self._entries.append(audit.Entry(action, noun, noun_id))

@@ -29,6 +29,8 @@ ReadAs = tuple[type[NamedRow], list[tuple[int, Convert]]]
 """The class of the rows, and the columns (by their place) that are converted."""
 MOST = 2048
 """Forms of statements that are known; at more, all are forgotten and made anew."""
+MOST_NAMES = 128
+"""Sets of parameters that are known of one form: a change of what a caller names has very many."""
 LONGEST_IN = 1024
 """An IN list is spelled out. Its last value stands there as often as is lacking to a power of two, so that lists of
 all lengths get along with a few plans."""
@@ -238,7 +240,9 @@ def _plan(dialect: Dialect, statement: Executable, given: Mapping[str, Any]) -> 
     families, own = form
     names = tuple(given)
     if names not in families:
+        if len(families) >= MOST_NAMES:
+            families.clear()
         families[names] = None
         families[names] = Family(dialect, statement, own, given)
-    family = families[names]
+    family = families.get(names)
     return (None if family is None else family.plan(given, own)), own

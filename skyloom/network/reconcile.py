@@ -26,7 +26,8 @@ from skyloom.network.drivers.contract import (
 )
 from skyloom.network.service import NetworkService
 from skyloom.network.service.core import Thing
-from skyloom.network.specs import revisions, specs
+from skyloom.network.specs import specs
+from skyloom.network.store.specs import revisions
 
 log = logging.getLogger(__name__)
 Revisions = Mapping[str, Mapping[str, int]]

@@ -6,11 +6,8 @@ mean equal specs.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, select
-
 from skyloom.db import Sql
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.drivers import contract
 from skyloom.network.drivers.contract import (
     FloatingIpSpec,
@@ -25,8 +22,8 @@ from skyloom.network.drivers.contract import (
     SubnetSpec,
 )
 from skyloom.network.model import (
+    INTERFACE_OWNER,
     METADATA_OWNER,
-    ROUTER_OWNERS,
     FixedIp,
     Network,
     Port,
@@ -35,30 +32,10 @@ from skyloom.network.model import (
     Subnet,
 )
 from skyloom.network.resources import normalized_cidr
+from skyloom.network.store.security_groups import with_rules
+from skyloom.network.store.specs import HAS_SPEC
 
 Ids = Sequence[str]
-HAS_SPEC: Mapping[str, Sequence[ColumnElement[bool]]] = {
-    "security_group": (),
-    "network": (),
-    "router": (),
-    "port": (t.port.c.device_owner.not_in(ROUTER_OWNERS),),
-    "floatingip": (t.floatingip.c.port_id.is_not(None),),
-}
-TABLES = {
-    "security_group": t.security_group,
-    "network": t.network,
-    "router": t.router,
-    "port": t.port,
-    "floatingip": t.floatingip,
-}
-REVISIONS = {noun: select(table.c.id, table.c.revision_number).where(*HAS_SPEC[noun]) for noun, table in TABLES.items()}
-
-
-def revisions(sql: Sql) -> dict[str, dict[str, int]]:
-    """noun -> id -> revision of everything that has a spec now; one statement a noun."""
-    return {
-        noun: {row.id: row.revision_number for row in sql.execute(statement)} for noun, statement in REVISIONS.items()
-    }
 
 
 def specs(sql: Sql, noun: str, ids: Ids) -> list[Spec]:
@@ -67,7 +44,7 @@ def specs(sql: Sql, noun: str, ids: Ids) -> list[Spec]:
 
 
 def _security_groups(sql: Sql, ids: Ids) -> list[Spec]:
-    groups = store.with_rules(sql, store.SECURITY_GROUPS.find_in(sql, t.security_group.c.id, ids))
+    groups = with_rules(sql, store.SECURITY_GROUPS.find(sql, id=ids))
     return [SecurityGroupSpec(g.id, g.revision_number, g.stateful, [_rule(rule) for rule in g.rules]) for g in groups]
 
 
@@ -88,12 +65,12 @@ def _rule(rule: SecurityGroupRule) -> RuleSpec:
 
 
 def _networks(sql: Sql, ids: Ids) -> list[Spec]:
-    networks = store.NETWORKS.find_in(sql, t.network.c.id, ids)
+    networks = store.NETWORKS.find(sql, id=ids)
     subnets: dict[str, list[Subnet]] = {}
-    for subnet in store.SUBNETS.find_in(sql, t.subnet.c.network_id, ids):
+    for subnet in store.SUBNETS.find(sql, network_id=ids):
         subnets.setdefault(subnet.network_id, []).append(subnet)
     served: dict[str, str] = {}
-    for port in store.PORTS.find_in(sql, t.port.c.network_id, ids, store.IS_METADATA):
+    for port in store.PORTS.find(sql, network_id=ids, device_owner=METADATA_OWNER):
         served.update((ip.subnet_id, ip.ip_address) for ip in port.fixed_ips)
     return [_network(network, subnets.get(network.id, ()), served) for network in networks]
 
@@ -125,7 +102,7 @@ def _network(network: Network, subnets: Sequence[Subnet], served: Mapping[str, s
 
 
 def _ports(sql: Sql, ids: Ids) -> list[Spec]:
-    return [_port(port) for port in store.PORTS.find_in(sql, t.port.c.id, ids, *HAS_SPEC["port"])]
+    return [_port(port) for port in store.PORTS.find(sql, *HAS_SPEC["port"], id=ids)]
 
 
 def _port(port: Port) -> PortSpec:
@@ -146,9 +123,9 @@ def _port(port: Port) -> PortSpec:
 
 
 def _routers(sql: Sql, ids: Ids) -> list[Spec]:
-    routers = store.ROUTERS.find_in(sql, t.router.c.id, ids)
+    routers = store.ROUTERS.find(sql, id=ids)
     interfaces: dict[str, list[Port]] = {}
-    for port in store.PORTS.find_in(sql, t.port.c.device_id, ids, store.IS_INTERFACE):
+    for port in store.PORTS.find(sql, device_id=ids, device_owner=INTERFACE_OWNER):
         interfaces.setdefault(port.device_id, []).append(port)
     gateways = store.PORTS.by_ids(sql, [router.gateway_port_id for router in routers if router.gateway_port_id])
     every = [*gateways.values(), *(port for ports in interfaces.values() for port in ports)]
@@ -208,7 +185,7 @@ def _floatingips(sql: Sql, ids: Ids) -> list[Spec]:
             floating_ip_address=floatingip.floating_ip_address,
             fixed_ip_address=floatingip.fixed_ip_address or "",
         )
-        for floatingip in store.FLOATINGIPS.find_in(sql, t.floatingip.c.id, ids, *HAS_SPEC["floatingip"])
+        for floatingip in store.FLOATINGIPS.find(sql, *HAS_SPEC["floatingip"], id=ids)
     ]
 
 

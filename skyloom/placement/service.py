@@ -4,10 +4,8 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 
-from sqlalchemy.exc import IntegrityError
-
 from skyloom.access import SYSTEM
-from skyloom.db import Database, Tx
+from skyloom.db import Contradiction, Database, Tx
 from skyloom.placement.errors import ProviderUnknown
 from skyloom.placement.model import Allocation, Discrepancy, Inventory, Provider
 from skyloom.placement.store import PlacementStore
@@ -63,7 +61,7 @@ class PlacementService:
                 raise ProviderUnknown(provider)
             asked = _positive(resources)
             try:
-                with own.connection.begin_nested():
+                with own.attempt():
                     # One order for all: two claims on one provider never wait for each other crosswise.
                     for resource_class in sorted(asked):
                         if not self.store.claim(own, found.id, resource_class, asked[resource_class]):
@@ -72,7 +70,7 @@ class PlacementService:
             except _NoRoom:
                 own.on_commit(self.view.forget)
                 return False
-            except IntegrityError:
+            except Contradiction:
                 # Another worker claimed for this consumer at the same moment.
                 held = self.store.allocation_of(own, consumer_id)
                 return held is not None and held.provider == provider

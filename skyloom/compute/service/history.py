@@ -4,24 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
 from skyloom.access import Caller
 from skyloom.compute.model import Action, Event
 from skyloom.db import Sql, Tx, audit
-from skyloom.db.audit import audit_entry
 
-ENTRIES = (
-    select(
-        audit_entry.c.at,
-        audit_entry.c.request_id,
-        audit_entry.c.user_id,
-        audit_entry.c.project_id,
-        audit_entry.c.action,
-    )
-    .where(audit_entry.c.noun == "server", audit_entry.c.noun_id == bindparam("server_id"))
-    .order_by(audit_entry.c.id)
-)
 NAMES = {
     "os_compute_api:servers:create": "create",
     "os_compute_api:servers:delete": "delete",
@@ -56,9 +42,8 @@ def on_behalf(user_id: str, project_id: str, request_id: str) -> Caller:
 
 def actions_of(sql: Sql, server_id: str) -> list[Action]:
     """The newest first; those that users cannot tell from the request alone (metadata and the like) are left out."""
-    rows: Any = sql.execute(ENTRIES, {"server_id": server_id}).all()
     by_request: dict[str, list[Any]] = {}
-    for row in rows:
+    for row in audit.entries_of(sql, "server", server_id):
         by_request.setdefault(row.request_id, []).append(row)
     found = [_action(server_id, entries) for entries in by_request.values()]
     return sorted((each for each in found if each is not None), key=lambda each: each.started_at, reverse=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from skyloom.access import SYSTEM, Caller, Policy
 from skyloom.db import Database, Sql
 from skyloom.network import store
-from skyloom.network import tables as t
 from skyloom.network.model import Network, NicInfo, NicPlan, NicRequest, Pool
 from skyloom.network.service.availability import ip_availability
 from skyloom.network.service.core import Core, Thing
@@ -61,8 +60,7 @@ class NetworkService:
         `project_id` owns it; `pool` is the first and the last address that routers and floating IPs get.
         """
         caller = Caller(user_id=SYSTEM.user_id, project_id=project_id, roles=SYSTEM.roles)
-        c = t.network.c
-        found = store.NETWORKS.find(self.core.db.read(), c.name == name, c.is_external)
+        found = store.NETWORKS.find(self.core.db.read(), name=name, is_external=True)
         if found:
             network = found[0]
         else:
@@ -74,7 +72,7 @@ class NetworkService:
                 "provider_physical_network": physical_network,
             }
             network = self.networks.create(caller, [wanted])[0]
-        if not store.SUBNETS.find(self.core.db.read(), t.subnet.c.network_id == network.id):
+        if not store.SUBNETS.find(self.core.db.read(), network_id=network.id):
             subnet = {
                 "name": f"{name}-v4",
                 "network_id": network.id,

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from skyloom.db import Sql
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import NetworkNotFound
 from skyloom.network.model import Network, Subnet
 from skyloom.network.store import quotas
@@ -15,12 +14,11 @@ MOST = 2**64 - 1
 
 def ip_availability(sql: Sql, network_id: str | None) -> Sequence[Mapping[str, object]]:
     """Of one network or of all, as the API shows it. Raises NetworkNotFound."""
-    wanted = [] if network_id is None else [t.network.c.id == network_id]
-    networks = store.NETWORKS.find(sql, *wanted)
+    networks = store.NETWORKS.find(sql) if network_id is None else store.NETWORKS.find(sql, id=network_id)
     if network_id is not None and not networks:
         raise NetworkNotFound(f"Network {network_id} could not be found.", id=network_id)
     subnets: dict[str, list[Subnet]] = {}
-    for subnet in store.SUBNETS.find_in(sql, t.subnet.c.network_id, [network.id for network in networks]):
+    for subnet in store.SUBNETS.find(sql, network_id=[network.id for network in networks]):
         subnets.setdefault(subnet.network_id, []).append(subnet)
     used = quotas.addresses_in_use(sql)
     return [_of_network(network, subnets.get(network.id, ()), used) for network in networks]

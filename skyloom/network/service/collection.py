@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement
 
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
@@ -48,10 +47,9 @@ class Collection(Generic[M]):
         """Raises HTTPBadRequest for a marker that leads nowhere."""
         own = {"project_id": caller.project_id, "network:project_id": caller.project_id}
         self.core.policy.require(caller, f"get_{self.resource.name}", own)
-        conditions = [*self.rows.matching(query.filters), *self.special_conditions(query)]
-        conditions += [self.rows.tagged(name, tags) for name, tags in query.tags.items()]
+        filters = {**query.filters, **self.special_filters(query.special)}
         sql = self.core.db.read()
-        found = self.rows.page(sql, query.page, looker(caller), *conditions)
+        found = self.rows.page(sql, query.page, looker(caller), filters, query.tags)
         if found is None:
             raise HTTPBadRequest(f"The marker {query.page.marker} is no {self.resource.name}.", field="marker")
         return self.complete(sql, found)
@@ -111,7 +109,7 @@ class Collection(Generic[M]):
 
     def filter_value(self, attribute: Attribute, text: str) -> Any:
         """The value to look for that a query spells `text`. Raises HTTPBadRequest where only numbers are compared."""
-        kind = self.rows.column(attribute.key).type.python_type
+        kind = self.rows.type_of(attribute.key)
         if kind is str or text == "":
             return text or None
         try:
@@ -120,8 +118,8 @@ class Collection(Generic[M]):
             sentence = f"Invalid input for {attribute.name}. Reason: '{text}' is not of type {kind.__name__}."
             raise HTTPBadRequest(sentence, field=attribute.name) from error
 
-    def special_conditions(self, query: Query) -> Sequence[ColumnElement[bool]]:
-        return []
+    def special_filters(self, special: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        return special
 
     def complete(self, sql: Sql, things: Sequence[M]) -> Sequence[M]:
         return things

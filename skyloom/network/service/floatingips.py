@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, select
-
 from skyloom.access import Caller
 from skyloom.db import Contradiction, Sql, Tx
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     ExternalGatewayForFloatingIPNotFound,
     ExternalIpAddressExhausted,
@@ -19,24 +16,14 @@ from skyloom.network.errors import (
     NetworkNotFound,
     PortNotFound,
 )
-from skyloom.network.model import FLOATING_OWNER, INTERFACE_OWNER, FixedIp, FloatingIp, Port, Status
+from skyloom.network.model import FLOATING_OWNER, FixedIp, FloatingIp, Port, Status
 from skyloom.network.resources import FLOATINGIP
 from skyloom.network.service.collection import Collection
 from skyloom.network.service.core import Core, looker
 from skyloom.network.service.ports import add_port, blank_port, erase_port, subnets_of
+from skyloom.network.store.ports import router_between
 
 NOWHERE = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": Status.DOWN}
-ROUTER_BETWEEN = (
-    select(t.router.c.id)
-    .join(t.port, t.port.c.device_id == t.router.c.id)
-    .join(t.ip_allocation, t.ip_allocation.c.port_id == t.port.c.id)
-    .where(
-        t.port.c.device_owner == INTERFACE_OWNER,
-        t.ip_allocation.c.subnet_id == bindparam("subnet"),
-        t.router.c.gateway_network_id == bindparam("external"),
-    )
-    .order_by(t.router.c.created_at)
-)
 
 
 class FloatingIps(Collection[FloatingIp]):
@@ -148,8 +135,8 @@ class FloatingIps(Collection[FloatingIp]):
         if port is None:
             raise PortNotFound(f"Port {port_id} could not be found.", id=port_id)
         inner = _inner_address(port, fixed_ip)
-        c = t.floatingip.c
-        if self.rows.find(tx, c.port_id == port.id, c.fixed_ip_address == inner.ip_address, c.id != before.id):
+        there = self.rows.find(tx, port_id=port.id, fixed_ip_address=inner.ip_address)
+        if any(other.id != before.id for other in there):
             raise _associated_already(port.id, inner.ip_address)
         router_id = self._router_between(tx, before.floating_network_id, inner.subnet_id)
         return {
@@ -160,13 +147,13 @@ class FloatingIps(Collection[FloatingIp]):
         }
 
     def _router_between(self, sql: Sql, external_id: str, subnet_id: str) -> str:
-        router_id = sql.execute(ROUTER_BETWEEN, {"subnet": subnet_id, "external": external_id}).scalar()
+        router_id = router_between(sql, subnet_id, external_id)
         if router_id is None:
             raise ExternalGatewayForFloatingIPNotFound(
                 f"External network {external_id} is not reachable from subnet {subnet_id}. Therefore, cannot associate "
                 "a port of it with a Floating IP; connect both by a router.",
             )
-        return str(router_id)
+        return router_id
 
 
 def _inner_address(port: Port, fixed_ip: str | None) -> FixedIp:

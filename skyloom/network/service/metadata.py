@@ -4,7 +4,6 @@ from msgspec.structs import replace
 
 from skyloom.db import Tx
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.model import METADATA_OWNER, FixedIp, Port, Status, Subnet
 from skyloom.network.service.core import Core
 from skyloom.network.service.ports import add_port, blank_port, erase_port, subnets_of
@@ -41,7 +40,7 @@ def settle_metadata_port(core: Core, tx: Tx, network_id: str) -> None:
 
 
 def _port_of(tx: Tx, network_id: str) -> Port | None:
-    found = store.PORTS.find(tx, t.port.c.network_id == network_id, t.port.c.device_owner == METADATA_OWNER)
+    found = store.PORTS.find(tx, network_id=network_id, device_owner=METADATA_OWNER)
     return found[0] if found else None
 
 

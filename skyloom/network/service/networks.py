@@ -6,13 +6,12 @@ from uuid import uuid4
 
 from skyloom.access import Caller
 from skyloom.db import Contradiction, Sql, Tx
-from skyloom.db.free import insert_if_free
 from skyloom.network import store
-from skyloom.network import tables as t
 from skyloom.network.errors import InvalidInput, NetworkInUse, ProviderNetworkInUse
 from skyloom.network.model import (
     EXTERNAL_MTU,
     FLOATING_OWNER,
+    GATEWAY_OWNER,
     METADATA_OWNER,
     OVERLAY_MTU,
     Network,
@@ -25,8 +24,8 @@ from skyloom.network.service.core import Core
 from skyloom.network.service.mtu import require_mtu
 from skyloom.network.service.ports import erase_port
 from skyloom.network.service.security_groups import ensure_default_group
+from skyloom.network.store.networks import take_segment, with_subnets
 
-TAKE_SEGMENT = insert_if_free(t.segment)
 MAX_VNI = 65535
 MAX_VLAN = 4094
 TRIES = 50
@@ -78,7 +77,7 @@ class Networks(Collection[Network]):
             raise _in_use(id) from error
 
     def complete(self, sql: Sql, things: Sequence[Network]) -> Sequence[Network]:
-        return store.with_subnets(sql, things)
+        return with_subnets(sql, things)
 
     def _add(self, tx: Tx, project_id: str, values: Mapping[str, Any]) -> Network:
         full = self.resource.with_defaults(values)
@@ -133,27 +132,17 @@ class Networks(Collection[Network]):
             raise _provider(f"provider:segmentation_id {wanted} is not between 1 and {highest}")
         numbers = [wanted] if wanted is not None else [self.core.chance.randint(1, highest) for _ in range(TRIES)]
         for number in numbers:
-            row = {
-                "network_type": kind,
-                "physical_network": physical,
-                "segmentation_id": number,
-                "network_id": id,
-            }
-            if tx.execute(TAKE_SEGMENT, row).rowcount == 1:
+            if take_segment(tx, id, kind, physical, number):
                 return number
         where = f"on physical network {physical} " if physical else ""
         raise ProviderNetworkInUse(f"Unable to create the {kind} network: its segment {where}is in use.")
 
     def _refuse_mtu_below_subnets(self, tx: Tx, network: Network, values: Mapping[str, Any]) -> None:
-        for subnet in store.SUBNETS.find(tx, t.subnet.c.network_id == network.id) if "mtu" in values else ():
+        for subnet in store.SUBNETS.find(tx, network_id=network.id) if "mtu" in values else ():
             require_mtu(network.id, values["mtu"], subnet.ip_version)
 
     def _refuse_while_external_is_used(self, tx: Tx, network: Network) -> None:
-        c = t.port.c
-        held = store.PORTS.find(
-            tx, c.network_id == network.id, c.device_owner.in_(("network:router_gateway", FLOATING_OWNER))
-        )
-        if held:
+        if store.PORTS.find(tx, network_id=network.id, device_owner=[GATEWAY_OWNER, FLOATING_OWNER]):
             raise NetworkInUse(
                 f"External network {network.id} cannot be updated to be made non-external, since it has existing "
                 "gateway ports.",
@@ -162,21 +151,20 @@ class Networks(Collection[Network]):
 
     def _empty(self, tx: Tx, network: Network) -> None:
         left: list[Port] = []
-        for port in store.PORTS.find(tx, t.port.c.network_id == network.id):
+        for port in store.PORTS.find(tx, network_id=network.id):
             if port.device_owner == METADATA_OWNER:
                 erase_port(self.core, tx, port)
             elif port.device_owner != FLOATING_OWNER or not self._erase_floatingip(tx, port):
                 left.append(port)
         if left:
             raise _in_use(network.id)
-        subnets = store.SUBNETS.find(tx, t.subnet.c.network_id == network.id)
-        for subnet in subnets:
+        for subnet in store.SUBNETS.find(tx, network_id=network.id):
             store.SUBNETS.remove(tx, subnet.id)
             self.core.release(tx, subnet.project_id, "subnet")
 
     def _erase_floatingip(self, tx: Tx, port: Port) -> bool:
         """Away with a floating IP that is not associated; False for one that is."""
-        for floatingip in store.FLOATINGIPS.find(tx, t.floatingip.c.floating_port_id == port.id):
+        for floatingip in store.FLOATINGIPS.find(tx, floating_port_id=port.id):
             if floatingip.port_id is not None:
                 return False
             store.FLOATINGIPS.remove(tx, floatingip.id)

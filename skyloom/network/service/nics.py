@@ -9,7 +9,6 @@ from uuid import uuid4
 from skyloom.access import SYSTEM, Caller
 from skyloom.db import Sql, Tx
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     IpAddressInUse,
     NetworkNotFound,
@@ -20,6 +19,7 @@ from skyloom.network.errors import (
     TooManyNetworks,
 )
 from skyloom.network.model import (
+    METADATA_OWNER,
     FixedIp,
     FloatingIp,
     MetadataPort,
@@ -78,7 +78,7 @@ class Nics:
 
     def release(self, server_id: str, port_id: str | None = None) -> None:
         with self.core.db.begin(SYSTEM) as tx:
-            for port in port_store.ports_of_devices(tx, [server_id]):
+            for port in store.PORTS.find(tx, device_id=server_id):
                 if not port.device_owner.startswith(COMPUTE) or port_id not in (None, port.id):
                     continue
                 if port.is_server_made:
@@ -88,14 +88,14 @@ class Nics:
 
     def of_servers(self, sql: Sql | None, server_ids: Sequence[str]) -> Mapping[str, list[NicInfo]]:
         sql = sql or self.core.db.read()
-        ports = port_store.ports_of_devices(sql, server_ids)
+        ports = store.PORTS.find(sql, device_id=server_ids)
         network_ids = sorted({port.network_id for port in ports})
         networks = store.NETWORKS.by_ids(sql, network_ids)
-        subnets = {subnet.id: subnet for subnet in store.SUBNETS.find_in(sql, t.subnet.c.network_id, network_ids)}
-        served = store.PORTS.find_in(sql, t.port.c.network_id, network_ids, store.IS_METADATA)
+        subnets = {subnet.id: subnet for subnet in store.SUBNETS.find(sql, network_id=network_ids)}
+        served = store.PORTS.find(sql, network_id=network_ids, device_owner=METADATA_OWNER)
         metadata = {port.network_id: port for port in served}
         floating: dict[str, list[FloatingIp]] = {}
-        for floatingip in store.FLOATINGIPS.find_in(sql, t.floatingip.c.port_id, [port.id for port in ports]):
+        for floatingip in store.FLOATINGIPS.find(sql, port_id=[port.id for port in ports]):
             floating.setdefault(floatingip.port_id or "", []).append(floatingip)
         found: dict[str, list[NicInfo]] = {server_id: [] for server_id in server_ids}
         for port in ports:
@@ -106,11 +106,7 @@ class Nics:
         return found
 
     def links_are(self, links: Mapping[str, bool]) -> None:
-        """What the driver saw of ports' links: the only writer of the status of a guest's port.
-
-        The revision stays, for no spec changed.
-        """
-        c = t.port.c
+        """What the driver saw of ports' links: the only writer of the status of a guest's port."""
         risen: list[Port] = []
         with self.core.db.begin(SYSTEM) as tx:
             ports = store.PORTS.by_ids(tx, list(links))
@@ -118,7 +114,7 @@ class Nics:
                 port, status = ports.get(port_id), Status.ACTIVE if is_up else Status.DOWN
                 if port is None or port.status == status or port.device_owner.startswith("network:"):
                     continue
-                tx.execute(t.port.update().where(c.id == port_id).values(status=status))
+                port_store.set_status(tx, port_id, status)
                 if is_up and port.device_id:
                     risen.append(port)
         for port in risen:
@@ -126,9 +122,7 @@ class Nics:
                 listener(port.device_id, port.id)
 
     def _only_network(self, sql: Sql, caller: Caller) -> list[NicRequest]:
-        c = t.network.c
-        own = (c.project_id == caller.project_id) | c.is_shared
-        mine = store.NETWORKS.find(sql, own, c.is_external.is_(False))
+        mine = store.NETWORKS.find(sql, by=caller.project_id or "", is_external=False)
         if len(mine) > 1:
             raise TooManyNetworks("Multiple possible networks found, use a Network ID to be more specific.")
         return [NicRequest(network_id=network.id) for network in mine]

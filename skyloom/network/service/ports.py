@@ -5,12 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, or_
 
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
 from skyloom.network import store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     AddressPairAndPortSecurityRequired,
     ExternalNetworkForbidden,
@@ -36,7 +34,7 @@ from skyloom.network.model import (
 )
 from skyloom.network.resources import PORT
 from skyloom.network.service.addressing import Addressing
-from skyloom.network.service.collection import Collection, Query
+from skyloom.network.service.collection import Collection
 from skyloom.network.service.core import Core, looker
 from skyloom.network.service.security_groups import ensure_default_group
 from skyloom.network.store import ports as port_store
@@ -77,7 +75,7 @@ def blank_port(core: Core, network_id: str, project_id: str, **values: Any) -> P
 
 
 def subnets_of(sql: Sql, network_id: str) -> Sequence[Subnet]:
-    return store.SUBNETS.find(sql, t.subnet.c.network_id == network_id)
+    return store.SUBNETS.find(sql, network_id=network_id)
 
 
 def add_port(
@@ -118,7 +116,7 @@ def counts(port: Port) -> bool:
 def _disassociate(core: Core, tx: Tx, port_id: str, kept: Sequence[FixedIp] | None) -> None:
     """Take floating IPs off the addresses that the port has no more; `kept` None: off all of them."""
     addresses = {ip.ip_address for ip in kept or ()}
-    for floatingip in store.FLOATINGIPS.find(tx, t.floatingip.c.port_id == port_id):
+    for floatingip in store.FLOATINGIPS.find(tx, port_id=port_id):
         if floatingip.fixed_ip_address in addresses:
             continue
         nothing = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": Status.DOWN}
@@ -186,20 +184,17 @@ class Ports(Collection[Port]):
             self._tell_holder(tx, port)
             tx.record("delete_port", "port", id)
 
-    def special_conditions(self, query: Query) -> Sequence[ColumnElement[bool]]:
-        conditions: list[ColumnElement[bool]] = []
-        if "security_groups" in query.special:
-            conditions.append(port_store.in_security_group(query.special["security_groups"]))
-        criteria: dict[str, list[str]] = {}
-        for text in query.special.get("fixed_ips", ()):
+    def special_filters(self, special: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        filters = {name: list(values) for name, values in special.items() if name != "fixed_ips"}
+        for text in special.get("fixed_ips", ()):
             name, _, value = text.partition("=")
             if name not in FIXED_IP_CRITERIA:
                 known = ", ".join(sorted(FIXED_IP_CRITERIA))
                 raise HTTPBadRequest(
                     f"fixed_ips={text} is no filter; it takes NAME=VALUE of {known}.", field="fixed_ips"
                 )
-            criteria.setdefault(name, []).append(value)
-        return [*conditions, *port_store.with_fixed_ip(criteria)]
+            filters.setdefault(name, []).append(value)
+        return filters
 
     def target(self, sql: Sql, thing: Port) -> Mapping[str, object]:
         network = store.NETWORKS.get(sql, thing.network_id)
@@ -296,9 +291,8 @@ def visible_network(sql: Sql, caller: Caller, network_id: str) -> Network:
 
 
 def _require_groups(sql: Sql, caller: Caller, project_id: str, ids: Sequence[str]) -> None:
-    c = t.security_group.c
-    mine = [] if caller.is_admin else [or_(c.project_id == project_id, c.project_id == caller.project_id)]
-    known = {group.id: group for group in store.SECURITY_GROUPS.find(sql, c.id.in_(ids), *mine)}
+    mine: Mapping[str, Any] = {} if caller.is_admin else {"project_id": [project_id, caller.project_id]}
+    known = {group.id: group for group in store.SECURITY_GROUPS.find(sql, id=ids, **mine)}
     for id in ids:
         if id not in known:
             raise SecurityGroupNotFound(f"Security group {id} does not exist.", id=id)

@@ -9,7 +9,6 @@ from msgspec import Struct
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     HTTPBadRequest,
     InvalidRoutes,
@@ -221,7 +220,7 @@ class Routers(Collection[Router]):
         self.rows.change(tx, router.id, self.core.now(), {"enable_snat": snat})
 
     def _drop_gateway(self, tx: Tx, router: Router) -> None:
-        if store.FLOATINGIPS.find(tx, t.floatingip.c.router_id == router.id):
+        if store.FLOATINGIPS.find(tx, router_id=router.id):
             raise RouterExternalGatewayInUseByFloatingIp(
                 f"Gateway cannot be updated for router {router.id}, since a gateway to external network "
                 f"{router.gateway_network_id} is required by one or more floating IPs.",
@@ -233,8 +232,7 @@ class Routers(Collection[Router]):
             erase_port(self.core, tx, port)
 
     def _interfaces(self, sql: Sql, id: str) -> Sequence[Port]:
-        c = t.port.c
-        return store.PORTS.find(sql, c.device_id == id, c.device_owner == INTERFACE_OWNER)
+        return store.PORTS.find(sql, device_id=id, device_owner=INTERFACE_OWNER)
 
     def _connected(self, sql: Sql, id: str) -> Sequence[Subnet]:
         ids = {ip.subnet_id for port in self._interfaces(sql, id) for ip in port.fixed_ips}
@@ -324,7 +322,7 @@ class Routers(Collection[Router]):
         subnet = store.SUBNETS.get(sql, subnet_id)
         if subnet is None:
             return
-        for floatingip in store.FLOATINGIPS.find(sql, t.floatingip.c.router_id == router.id):
+        for floatingip in store.FLOATINGIPS.find(sql, router_id=router.id):
             if addresses.contains(subnet.cidr, floatingip.fixed_ip_address or ""):
                 raise RouterInterfaceInUseByFloatingIP(
                     f"Router interface for subnet {subnet_id} on router {router.id} cannot be deleted, as it is "

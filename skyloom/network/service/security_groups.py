@@ -5,13 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, select
-
 from skyloom.access import SYSTEM, Caller
 from skyloom.db import Sql, Tx
-from skyloom.db.free import insert_if_free
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     SecurityGroupCannotRemoveDefault,
     SecurityGroupCannotUpdateDefault,
@@ -26,11 +22,9 @@ from skyloom.network.model import SecurityGroup, SecurityGroupRule
 from skyloom.network.resources import SECURITY_GROUP, SECURITY_GROUP_RULE, normalized_cidr
 from skyloom.network.service.collection import Collection, Query
 from skyloom.network.service.core import Core
+from skyloom.network.store import security_groups as group_store
 
 DEFAULT = "default"
-DEFAULTS = t.default_security_group
-FIND_DEFAULT = select(DEFAULTS.c.security_group_id).where(DEFAULTS.c.project_id == bindparam("project"))
-OPEN_DEFAULT = insert_if_free(DEFAULTS)
 PROTOCOLS: Mapping[str, int] = {
     "ah": 51,
     "dccp": 33,
@@ -65,18 +59,14 @@ def ensure_default_group(core: Core, tx: Tx, project_id: str) -> str | None:
     """The id of the project's default group, made with its four rules if it was not there. None for no project."""
     if not project_id:
         return None
-    found = _default_of(tx, project_id)
+    found = group_store.default_of(tx, project_id)
     if found is not None:
         return found
     id = str(uuid4())
-    if tx.execute(OPEN_DEFAULT, {"project_id": project_id, "security_group_id": id}).rowcount == 0:
-        return _default_of(tx, project_id)
+    if not group_store.take_default(tx, project_id, id):
+        return group_store.default_of(tx, project_id)
     _add_group(core, tx, id, project_id, {"name": DEFAULT, "description": "Default security group"}, is_default=True)
     return id
-
-
-def _default_of(sql: Sql, project_id: str) -> str | None:
-    return sql.execute(FIND_DEFAULT, {"project": project_id}).scalar()
 
 
 def _add_group(
@@ -145,7 +135,7 @@ class SecurityGroups(Collection[SecurityGroup]):
         return super().list(caller, query)
 
     def ensure_default(self, project_id: str | None) -> None:
-        if project_id and _default_of(self.core.db.read(), project_id) is None:
+        if project_id and group_store.default_of(self.core.db.read(), project_id) is None:
             with self.core.db.begin(SYSTEM) as tx:
                 ensure_default_group(self.core, tx, project_id)
 
@@ -171,7 +161,7 @@ class SecurityGroups(Collection[SecurityGroup]):
                 raise SecurityGroupCannotUpdateDefault("Updating default security group not allowed.", field="name")
             if not before.is_default and name.lower() == DEFAULT:
                 raise SecurityGroupDefaultAlreadyExists("Default security group already exists.", field="name")
-            if values.get("stateful", before.stateful) != before.stateful and self._is_used(tx, id):
+            if values.get("stateful", before.stateful) != before.stateful and group_store.is_in_use(tx, id):
                 raise _in_use(id)
             self.rows.change(tx, id, self.core.now(), values)
             tx.record("update_security_group", "security_group", id)
@@ -183,33 +173,34 @@ class SecurityGroups(Collection[SecurityGroup]):
             group = self.hold(tx, caller, id, "delete_security_group")
             if group.is_default and not caller.is_admin:
                 raise SecurityGroupCannotRemoveDefault("Insufficient rights for removing default security group.")
-            if self._is_used(tx, id):
+            if group_store.is_in_use(tx, id):
                 raise _in_use(id)
-            foreign = self._rules_naming(tx, id)
+            naming = store.SECURITY_GROUP_RULES.find(tx, remote_group_id=id)
+            foreign = [rule for rule in naming if rule.security_group_id != id]
             for rule in foreign:
                 store.SECURITY_GROUPS.touch(tx, rule.security_group_id, self.core.now())
                 self.core.release(tx, rule.project_id, "security_group_rule")
             self.core.release(tx, group.project_id, "security_group_rule", len(group.rules))
             self.core.release(tx, group.project_id, "security_group")
             if group.is_default:
-                tx.execute(DEFAULTS.delete().where(DEFAULTS.c.project_id == group.project_id))
+                group_store.forget_default(tx, group.project_id)
             self.rows.remove(tx, id)
             tx.record("delete_security_group", "security_group", id)
             others = {rule.security_group_id for rule in foreign}
             self.core.changed(tx, ("security_group", id), *(("security_group", other) for other in others))
 
     def complete(self, sql: Sql, things: Sequence[SecurityGroup]) -> Sequence[SecurityGroup]:
-        return store.with_rules(sql, things)
+        return group_store.with_rules(sql, things)
 
     def find_ids(self, caller: Caller, names_or_ids: Sequence[str]) -> Sequence[str]:
         """Raises SecurityGroupNotFound, SecurityGroupRuleInvalid for a name that several groups bear."""
         self.ensure_default(caller.project_id)
-        c = t.security_group.c
-        mine = c.project_id == caller.project_id
-        groups = self.rows.find(self.core.db.read(), mine, c.id.in_(names_or_ids) | c.name.in_(names_or_ids))
+        sql = self.core.db.read()
+        known = self.rows.find(sql, project_id=caller.project_id, id=names_or_ids)
+        named = self.rows.find(sql, project_id=caller.project_id, name=names_or_ids)
         found: dict[str, None] = {}
         for wanted in names_or_ids:
-            ids = [g.id for g in groups if g.id == wanted] or [g.id for g in groups if g.name == wanted]
+            ids = [g.id for g in known if g.id == wanted] or [g.id for g in named if g.name == wanted]
             if not ids:
                 raise SecurityGroupNotFound(f"Security group {wanted} not found for project {caller.project_id}.")
             if len(ids) > 1:
@@ -218,14 +209,6 @@ class SecurityGroups(Collection[SecurityGroup]):
                 )
             found[ids[0]] = None
         return list(found)
-
-    def _is_used(self, sql: Sql, id: str) -> bool:
-        c = t.port_security_group.c
-        return sql.execute(select(c.port_id).where(c.security_group_id == id).limit(1)).first() is not None
-
-    def _rules_naming(self, sql: Sql, id: str) -> Sequence[SecurityGroupRule]:
-        c = t.security_group_rule.c
-        return store.SECURITY_GROUP_RULES.find(sql, c.remote_group_id == id, c.security_group_id != id)
 
 
 def _in_use(id: str) -> SecurityGroupInUse:

@@ -8,7 +8,6 @@ from uuid import uuid4
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     HTTPBadRequest,
     IllegalSubnetPoolPrefixBounds,
@@ -70,7 +69,7 @@ class SubnetPools(Collection[SubnetPool]):
     def delete(self, caller: Caller, id: str) -> None:
         with self.core.db.begin(caller) as tx:
             pool = self.hold(tx, caller, id, "delete_subnetpool")
-            if store.SUBNETS.find(tx, t.subnet.c.subnetpool_id == id):
+            if store.SUBNETS.find(tx, subnetpool_id=id):
                 raise SubnetPoolInUse(f"Subnet pool {id} has existing allocations; delete its subnets first.", id=id)
             self.rows.remove(tx, id)
             self.core.release(tx, pool.project_id, "subnetpool")
@@ -99,7 +98,7 @@ class SubnetPools(Collection[SubnetPool]):
         return {"cidr": self._cut(tx, pool, full), "ip_version": pool.ip_version, "subnetpool_id": pool.id}
 
     def _cut(self, tx: Tx, pool: SubnetPool, full: Mapping[str, Any]) -> str:
-        subnets = store.SUBNETS.find(tx, t.subnet.c.subnetpool_id == pool.id)
+        subnets = store.SUBNETS.find(tx, subnetpool_id=pool.id)
         taken = [subnet.cidr for subnet in subnets]
         asked = full["cidr"]
         prefixlen = addresses.network_of(asked).prefixlen if asked else full["prefixlen"] or pool.default_prefixlen
@@ -128,8 +127,7 @@ class SubnetPools(Collection[SubnetPool]):
         return free
 
     def _default(self, sql: Sql, caller: Caller, version: int | None) -> str:
-        c = t.subnetpool.c
-        for pool in self.rows.find(sql, c.is_default, by=looker(caller)):
+        for pool in self.rows.find(sql, by=looker(caller), is_default=True):
             if version in (None, pool.ip_version):
                 return pool.id
         raise HTTPBadRequest(f"No default subnetpool found for IPv{version}.", field="use_default_subnetpool")
@@ -138,8 +136,8 @@ class SubnetPools(Collection[SubnetPool]):
         if not pool.is_default:
             return
         tx.lock("default subnetpool")
-        c = t.subnetpool.c
-        if self.rows.find(tx, c.is_default, c.ip_version == pool.ip_version, c.id != pool.id):
+        there = self.rows.find(tx, is_default=True, ip_version=pool.ip_version)
+        if any(other.id != pool.id for other in there):
             raise InvalidInput(
                 f"Invalid input for operation: A default subnetpool for IPv{pool.ip_version} exists already.",
                 field="is_default",

@@ -7,7 +7,6 @@ from uuid import uuid4
 from skyloom.access import Caller
 from skyloom.db import Contradiction, Sql, Tx
 from skyloom.network import addresses, store
-from skyloom.network import tables as t
 from skyloom.network.errors import (
     GatewayConflictWithAllocationPools,
     GatewayIpInUse,
@@ -150,10 +149,8 @@ class Subnets(Collection[Subnet]):
 
     def _give_addresses(self, tx: Tx, subnet: Subnet) -> None:
         """Ports that are there make themselves an address in a new subnet of automatic addresses."""
-        c = t.port.c
-        others = store.PORTS.find(tx, c.network_id == subnet.network_id, c.device_owner.not_in(ROUTER_OWNERS))
-        for port in others:
-            if port.device_owner == METADATA_OWNER:
+        for port in store.PORTS.find(tx, network_id=subnet.network_id):
+            if port.device_owner in (*ROUTER_OWNERS, METADATA_OWNER):
                 continue
             addressing = Addressing(self.core, tx, subnet.network_id, [subnet], port.id, port.mac_address)
             fixed_ips = [*port.fixed_ips, *addressing.take(None, port.device_owner)]
@@ -161,11 +158,7 @@ class Subnets(Collection[Subnet]):
             self.core.changed(tx, ("port", port.id))
 
     def _take_back_addresses(self, tx: Tx, subnet: Subnet) -> None:
-        c = t.ip_allocation.c
-        held = store.PORTS.find(
-            tx, t.port.c.id.in_(t.ip_allocation.select().with_only_columns(c.port_id).where(c.subnet_id == subnet.id))
-        )
-        for port in held:
+        for port in port_store.ports_on_subnet(tx, subnet.id):
             goes_along = port.device_owner == METADATA_OWNER
             if not goes_along and not (is_automatic(subnet) and port.device_owner not in ROUTER_OWNERS):
                 raise _in_use(subnet.id)
@@ -189,7 +182,7 @@ class Subnets(Collection[Subnet]):
 
     def _tell_routers(self, tx: Tx, network_id: str) -> None:
         """The next hop of a router is the gateway of the external subnet."""
-        for router in store.ROUTERS.find(tx, t.router.c.gateway_network_id == network_id):
+        for router in store.ROUTERS.find(tx, gateway_network_id=network_id):
             store.ROUTERS.touch(tx, router.id, self.core.now())
             self.core.changed(tx, ("router", router.id))
 

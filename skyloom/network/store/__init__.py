@@ -2,8 +2,6 @@
 
 from skyloom.network.store.nouns import (
     FLOATINGIPS,
-    IS_INTERFACE,
-    IS_METADATA,
     NETWORKS,
     PORTS,
     ROUTERS,
@@ -11,14 +9,10 @@ from skyloom.network.store.nouns import (
     SECURITY_GROUPS,
     SUBNETPOOLS,
     SUBNETS,
-    with_rules,
-    with_subnets,
 )
 
 __all__ = [
     "FLOATINGIPS",
-    "IS_INTERFACE",
-    "IS_METADATA",
     "NETWORKS",
     "PORTS",
     "ROUTERS",
@@ -26,6 +20,4 @@ __all__ = [
     "SECURITY_GROUP_RULES",
     "SUBNETPOOLS",
     "SUBNETS",
-    "with_rules",
-    "with_subnets",
 ]

@@ -1,13 +1,13 @@
 """What ports hold in tables of their own: addresses, security groups. And the questions that are asked by address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, select
+from sqlalchemy import bindparam, delete, func, select, update
 
 from skyloom.db import Sql, Tx
 from skyloom.db.free import insert_if_free
 from skyloom.network import tables as t
-from skyloom.network.model import FixedIp, Port
+from skyloom.network.model import INTERFACE_OWNER, FixedIp, Port
 from skyloom.network.store.nouns import PORTS
 from skyloom.network.store.rows import in_chunks, one_of
 
@@ -27,7 +27,21 @@ DEVICE_AT = (
     .join(t.ip_allocation, t.ip_allocation.c.port_id == t.port.c.id)
     .where(t.ip_allocation.c.network_id == bindparam("network"), t.ip_allocation.c.ip_address == bindparam("address"))
 )
-
+ON_SUBNET = PORTS.query.where(
+    t.port.c.id.in_(select(t.ip_allocation.c.port_id).where(t.ip_allocation.c.subnet_id == bindparam("subnet")))
+).order_by(t.port.c.created_at, t.port.c.id)
+ROUTER_BETWEEN = (
+    select(t.router.c.id)
+    .join(t.port, t.port.c.device_id == t.router.c.id)
+    .join(t.ip_allocation, t.ip_allocation.c.port_id == t.port.c.id)
+    .where(
+        t.port.c.device_owner == INTERFACE_OWNER,
+        t.ip_allocation.c.subnet_id == bindparam("subnet"),
+        t.router.c.gateway_network_id == bindparam("external"),
+    )
+    .order_by(t.router.c.created_at)
+)
+SET_STATUS = update(t.port).where(t.port.c.id == bindparam("port")).values(status=bindparam("to"))
 COUNT_UP = select(func.count()).select_from(t.port).where(one_of(t.port.c.id), t.port.c.status == "ACTIVE")
 GROUP_NAMES = (
     select(t.port.c.device_id, t.security_group.c.name)
@@ -82,32 +96,25 @@ def _member(port_id: str, group_id: str) -> dict[str, str]:
     return {"port_id": port_id, "security_group_id": group_id}
 
 
-def with_fixed_ip(criteria: Mapping[str, Sequence[str]]) -> list[ColumnElement[bool]]:
-    """Ports with such an address: `subnet_id`, `ip_address`, `ip_address_substr`, each any of its values."""
-    c = t.ip_allocation.c
-    conditions: list[ColumnElement[bool]] = []
-    for name, values in criteria.items():
-        if name == "ip_address_substr":
-            match: ColumnElement[bool] = or_(*(c.ip_address.contains(value, autoescape=True) for value in values))
-        else:
-            match = c[name].in_(values)
-        conditions.append(exists().where(c.port_id == t.port.c.id, match))
-    return conditions
-
-
-def in_security_group(group_ids: Sequence[str]) -> ColumnElement[bool]:
-    c = t.port_security_group.c
-    return exists().where(c.port_id == t.port.c.id, c.security_group_id.in_(group_ids))
-
-
-def ports_of_devices(sql: Sql, device_ids: Sequence[str]) -> list[Port]:
-    return PORTS.find_in(sql, t.port.c.device_id, device_ids)
+def ports_on_subnet(sql: Sql, subnet_id: str) -> list[Port]:
+    """Those that have an address of it."""
+    return [Port(*row) for row in sql.execute(ON_SUBNET, {"subnet": subnet_id})]
 
 
 def device_at(sql: Sql, network_id: str, ip_address: str) -> tuple[str, str] | None:
     """(device id, device owner) of the port with this address."""
     row = sql.execute(DEVICE_AT, {"network": network_id, "address": ip_address}).first()
     return None if row is None else (row.device_id, row.device_owner)
+
+
+def router_between(sql: Sql, subnet_id: str, external_id: str) -> str | None:
+    """The id of the oldest router that leads from the subnet to the external network."""
+    return sql.execute(ROUTER_BETWEEN, {"subnet": subnet_id, "external": external_id}).scalar()
+
+
+def set_status(tx: Tx, port_id: str, status: str) -> None:
+    """The revision stays, for no spec tells of it."""
+    tx.execute(SET_STATUS, {"port": port_id, "to": status})
 
 
 def count_up(sql: Sql, port_ids: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from skyloom.db import Sql, Tx
 from skyloom.db.free import insert_if_free
 from skyloom.network import tables as t
+from skyloom.network.store.rows import in_chunks, one_of
 
 UNLIMITED = -1
 usage = t.quota_usage.c
@@ -21,7 +22,17 @@ OPEN = insert_if_free(t.quota_usage)
 QUOTA = select(t.quota.c.quota).where(
     t.quota.c.project_id == bindparam("project"), t.quota.c.resource == bindparam("of")
 )
-USED = select(usage.used).where(*HERE)
+OWN = select(t.quota.c.project_id, t.quota.c.resource, t.quota.c.quota).order_by(t.quota.c.project_id)
+OWN_OF = OWN.where(one_of(t.quota.c.project_id))
+USED = select(usage.resource, usage.used).where(usage.project_id == bindparam("project"))
+SET = insert_if_free(t.quota)
+CHANGE = (
+    update(t.quota)
+    .where(t.quota.c.project_id == bindparam("project"), t.quota.c.resource == bindparam("of"))
+    .values(quota=bindparam("to"))
+)
+FORGET = delete(t.quota).where(t.quota.c.project_id == bindparam("project"))
+ADDRESSES = select(t.ip_allocation.c.subnet_id, func.count().label("used")).group_by(t.ip_allocation.c.subnet_id)
 
 
 def claim(tx: Tx, project_id: str, resource: str, count: int, quota: int) -> bool:
@@ -45,34 +56,26 @@ def own_quota(sql: Sql, project_id: str, resource: str) -> int | None:
 
 def own_quotas(sql: Sql, project_ids: Sequence[str] | None = None) -> Mapping[str, Mapping[str, int]]:
     """Project -> resource -> what was set for it; of all projects that have any, or of these."""
-    c = t.quota.c
-    statement = select(c.project_id, c.resource, c.quota).order_by(c.project_id)
-    if project_ids is not None:
-        statement = statement.where(c.project_id.in_(project_ids))
     found: dict[str, dict[str, int]] = {}
-    for row in sql.execute(statement):
+    for row in sql.execute(OWN) if project_ids is None else in_chunks(sql, OWN_OF, project_ids):
         found.setdefault(row.project_id, {})[row.resource] = row.quota
     return found
 
 
 def used(sql: Sql, project_id: str) -> Mapping[str, int]:
-    statement = select(usage.resource, usage.used).where(usage.project_id == project_id)
-    return {row.resource: row.used for row in sql.execute(statement)}
+    return {row.resource: row.used for row in sql.execute(USED, {"project": project_id})}
 
 
 def set_quota(tx: Tx, project_id: str, resource: str, value: int) -> None:
     row = {"project_id": project_id, "resource": resource, "quota": value}
-    if tx.execute(insert_if_free(t.quota), row).rowcount == 0:
-        c = t.quota.c
-        tx.execute(update(t.quota).where(c.project_id == project_id, c.resource == resource).values(quota=value))
+    if tx.execute(SET, row).rowcount == 0:
+        tx.execute(CHANGE, {"project": project_id, "of": resource, "to": value})
 
 
 def forget_quotas(tx: Tx, project_id: str) -> bool:
-    return tx.execute(delete(t.quota).where(t.quota.c.project_id == project_id)).rowcount > 0
+    return tx.execute(FORGET, {"project": project_id}).rowcount > 0
 
 
 def addresses_in_use(sql: Sql) -> Mapping[str, int]:
     """Subnet id -> how many of its addresses ports have."""
-    c = t.ip_allocation.c
-    statement = select(c.subnet_id, func.count().label("used")).group_by(c.subnet_id)
-    return {row.subnet_id: row.used for row in sql.execute(statement)}
+    return {row.subnet_id: row.used for row in sql.execute(ADDRESSES)}

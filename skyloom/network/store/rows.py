@@ -1,6 +1,6 @@
 """The SQL that all nouns share: one row by id, lists by filters and pages, writes that raise the revision."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -30,28 +30,37 @@ from skyloom.db.listing import Page, paged
 M = TypeVar("M", bound=msgspec.Struct)
 CHUNK = 500
 """Ids in one IN list; more of them would exceed what the engines bind."""
-
-
+LISTS = list, tuple
+Elsewhere = Callable[[Sequence[Any]], ColumnElement[bool]]
 LOOKER: BindParameter[str] = bindparam("looker")
 """The project that looks, in the condition on what it may see."""
 
 
-def one_of(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """For `in_chunks`."""
-    return column.in_(bindparam("wanted", expanding=True))
+def one_of(column: ColumnElement[Any], name: str = "wanted") -> ColumnElement[bool]:
+    return column.in_(bindparam(name, expanding=True))
 
 
 def in_chunks(sql: Sql, statement: Select[Any], wanted: Sequence[Any]) -> Iterator[Any]:
     """The rows of a constant statement with `one_of`, for any number of values."""
-    for start in range(0, len(wanted), CHUNK):
-        yield from sql.execute(statement, {"wanted": list(wanted[start : start + CHUNK])})
+    for part in _parts({"wanted": wanted}):
+        yield from sql.execute(statement, part)
+
+
+def _parts(given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """`given` as often as it takes for CHUNK values of each list at a time; never, when a list is empty."""
+    for name, value in given.items():
+        if isinstance(value, LISTS) and not 0 < len(value) <= CHUNK:
+            for start in range(0, len(value), CHUNK):
+                yield from _parts({**given, name: value[start : start + CHUNK]})
+            return
+    yield given
 
 
 class Rows(Generic[M]):
     """`make` is the struct of one row, its fields in the order of the columns of `query`.
 
     `seen`: the condition on what the project LOOKER may see; without it, its own. The verbs that look take that
-    project as `by`; None sees everything.
+    project as `by`; None sees everything. `elsewhere`: what lists are filtered by and other tables hold.
     """
 
     def __init__(
@@ -60,16 +69,18 @@ class Rows(Generic[M]):
         make: type[M],
         query: Select[Any] | None = None,
         seen: ColumnElement[bool] | None = None,
+        elsewhere: Mapping[str, Elsewhere] | None = None,
     ):
         self.table = table
         self.make = make
         self.query = select(*table.c) if query is None else query
         self.names = tuple(table.c.keys())
         self._seen = table.c.project_id == LOOKER if seen is None else seen
+        self._elsewhere = elsewhere or {}
         self._one = self.query.where(table.c.id == bindparam("wanted"))
         self._one_seen = self._one.where(self._seen)
         self._order = table.c.created_at, table.c.id
-        self._finders: dict[tuple[ColumnElement[Any], ...], Select[Any]] = {}
+        self._finders: dict[Any, Select[Any]] = {}
         self._add = insert(table)
         self._remove = delete(table).where(table.c.id == bindparam("wanted"))
         self._touch = (
@@ -88,24 +99,33 @@ class Rows(Generic[M]):
         row = sql.execute(self._one_seen, {"wanted": id, "looker": by}).first()
         return None if row is None else self.make(*row)
 
-    def find(self, sql: Sql, *conditions: ColumnElement[bool], by: str | None = None) -> list[M]:
-        """In the order of creation."""
-        seen, looker = self._sight(by)
-        statement = self.query.where(*seen, *conditions).order_by(*self._order)
-        return [self.make(*row) for row in sql.execute(statement, looker)]
+    def find(self, sql: Sql, *conditions: ColumnElement[bool], by: str | None = None, **fields: Any) -> list[M]:
+        """Those whose fields have these values, or one of the values of a list, in the order of creation.
 
-    def find_in(
-        self, sql: Sql, column: ColumnElement[Any], values: Sequence[Any], *conditions: ColumnElement[bool]
-    ) -> list[M]:
-        """Those whose `column` is one of many values. `conditions` are constants: the statement is kept by them."""
-        key = column, *conditions
+        `conditions` are constants: the statement is kept by them and by the names of the fields.
+        """
+        seen, looker = self._sight(by)
+        shape = tuple([(name, isinstance(value, LISTS)) for name, value in fields.items()])
+        key = by is None, shape, conditions
         statement = self._finders.get(key)
         if statement is None:
-            statement = self._finders[key] = self.query.where(one_of(column), *conditions).order_by(*self._order)
-        return [self.make(*row) for row in in_chunks(sql, statement, values)]
+            own = [self._is(name, is_list) for name, is_list in shape]
+            statement = self._finders[key] = self.query.where(*seen, *own, *conditions).order_by(*self._order)
+        return [self.make(*row) for part in _parts({**fields, **looker}) for row in sql.execute(statement, part)]
 
-    def page(self, sql: Sql, page: Page, by: str | None, *conditions: ColumnElement[bool]) -> list[M] | None:
-        """None when there is no row of the page's marker."""
+    def _is(self, field: str, is_list: bool) -> ColumnElement[bool]:
+        column = self.column(field)
+        return one_of(column, field) if is_list else column == bindparam(field)
+
+    def page(
+        self,
+        sql: Sql,
+        page: Page,
+        by: str | None,
+        filters: Mapping[str, Sequence[Any]],
+        tags: Mapping[str, Sequence[str]],
+    ) -> list[M] | None:
+        """`filters`: field -> any of its values; `tags`: as `_tagged`. None when no row is the page's marker."""
         columns = {sort.key: self._never_null(sort.key) for sort in page.sorts}
         marker = None
         if page.marker is not None:
@@ -114,11 +134,13 @@ class Rows(Generic[M]):
             if marker is None:
                 return None
         seen, looker = self._sight(by)
-        statement = paged(self.query.where(*seen, *conditions), columns, page, marker)
+        matching = [self._matching(field, values) for field, values in filters.items()]
+        tagged = [self._tagged(name, values) for name, values in tags.items()]
+        statement = paged(self.query.where(*seen, *matching, *tagged), columns, page, marker)
         return [self.make(*row) for row in sql.execute(statement, looker)]
 
     def by_ids(self, sql: Sql, ids: Sequence[str]) -> dict[str, M]:
-        return {row.id: row for row in self.find_in(sql, self.table.c.id, ids)}  # type: ignore[attr-defined]
+        return {row.id: row for row in self.find(sql, id=ids)}  # type: ignore[attr-defined]
 
     def _sight(self, by: str | None) -> tuple[list[ColumnElement[bool]], dict[str, str]]:
         return ([], {}) if by is None else ([self._seen], {"looker": by})
@@ -131,9 +153,8 @@ class Rows(Generic[M]):
 
     def change(self, tx: Tx, id: str, at: datetime, values: Mapping[str, Any]) -> None:
         """Write `values` by field and raise the revision; what was derived from other tables is left out."""
-        own = {name: value for name, value in values.items() if name in self.names}
-        raised = self.table.c.revision_number + 1
-        tx.execute(update(self.table).where(self.table.c.id == id).values(**own, revision_number=raised, updated_at=at))
+        own = {name: values[name] for name in self.names if name in values}
+        tx.execute(self._touch, {"wanted": id, "at": at, **own})
 
     def touch(self, tx: Tx, id: str, at: datetime) -> bool:
         """Raise the revision, and with it keep other writers out of this thing until the end; False: it is gone."""
@@ -142,22 +163,24 @@ class Rows(Generic[M]):
     def remove(self, tx: Tx, id: str) -> bool:
         return tx.execute(self._remove, {"wanted": id}).rowcount == 1
 
-    def matching(self, filters: Mapping[str, Sequence[Any]]) -> list[ColumnElement[bool]]:
-        """A condition a field: any of its values; None and the empty text are the same to a filter."""
-        conditions: list[ColumnElement[bool]] = []
-        for field, values in filters.items():
-            column = self.column(field)
-            given = [value for value in values if value is not None]
-            condition: ColumnElement[bool] = column.in_(given)
-            if len(given) < len(values):
-                condition = or_(condition, column.is_(None) if column.nullable else column == "")
-            conditions.append(condition)
-        return conditions
+    def _matching(self, field: str, values: Sequence[Any]) -> ColumnElement[bool]:
+        """Any of the values; None and the empty text are the same to a filter."""
+        if field in self._elsewhere:
+            return self._elsewhere[field](values)
+        column = self.column(field)
+        given = [value for value in values if value is not None]
+        condition: ColumnElement[bool] = column.in_(given)
+        if len(given) == len(values):
+            return condition
+        return or_(condition, column.is_(None) if column.nullable else column == "")
+
+    def type_of(self, field: str) -> type:
+        return self.column(field).type.python_type
 
     def column(self, field: str) -> Any:
         return self.table.c[field] if field in self.table.c else self.query.selected_columns[field]
 
-    def tagged(self, name: str, tags: Sequence[str]) -> ColumnElement[bool]:
+    def _tagged(self, name: str, tags: Sequence[str]) -> ColumnElement[bool]:
         """`tags` (all), `tags-any`, `not-tags` (not all), `not-tags-any` (none)."""
         found = [self._has_tag(tag) for tag in tags] or [false()]
         condition = or_(*found) if name.endswith("-any") else and_(*found)
@@ -173,4 +196,4 @@ class Rows(Generic[M]):
         column = self.column(field)
         if not column.nullable:
             return column
-        return func.coalesce(column, 0 if column.type.python_type is int else "")
+        return func.coalesce(column, 0 if self.type_of(field) is int else "")

@@ -131,6 +131,17 @@ def test_every_form_of_select_finds_the_same(tx: Tx, statement: Executable, give
     alike(tx, statement, given)
 
 
+def test_no_more_sets_of_parameters_are_known_than_may_be(tx: Tx) -> None:
+    change = update(part).where(part.c.id == bindparam("wanted"))
+    for number in range(2 * plans.MOST_NAMES):
+        given = {"wanted": 2, "name": f"new {number}", f"of no column {number}": 1}
+        assert tx.execute(change, given).rowcount == 1
+    form = plans._known[tx.connection.dialect.name].form(change)
+    assert form is not None
+    assert len(form.families) <= plans.MOST_NAMES
+    assert tx.execute(select(part.c.name).where(part.c.id == 2)).scalar() == given["name"]
+
+
 def test_lists_of_any_length(tx: Tx) -> None:
     statement = select(part.c.id).where(part.c.id.in_(bindparam("ids", expanding=True))).order_by(part.c.id)
     for ids in ([1], [2], [1, 2], [5, 4, 3], [], (1, 9), list(range(plans.LONGEST_IN + 1))):

@@ -34,7 +34,7 @@ class ComputeService:
         self.creation = ServerCreation(parts, self.flavors, self.quotas, self.hosts, self.groups)
         self.metadata = MetadataService(parts, self.hosts)
         self.reconciler = Reconciler(parts, self.hosts)
-        parts.network.on_port_up(lambda server_id, port_id: parts.work.kick(key_of(server_id)))
+        parts.network.on_ports_up(lambda server_ids: parts.work.kick(*map(key_of, server_ids)))
 
     def flows(self) -> list[Flow[Any]]:
         """What the workers of this cloud must be able to run."""

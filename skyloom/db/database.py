@@ -400,6 +400,6 @@ def _sqlite_engine(url: URL) -> Engine:
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns writer later can fail half way; one that starts as writer cannot.
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            plans.run_text(connection, "BEGIN IMMEDIATE")
 
     return engine

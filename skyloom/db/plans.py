@@ -59,6 +59,15 @@ def run(connection: Connection, statement: Executable, parameters: Params | None
     return Rows(found, cursor.rowcount)
 
 
+def run_text(connection: Connection, text: str) -> None:
+    """A constant statement without parameters and results, on the same short way."""
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        driver.execute(text)
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, text, (), None, None)
+
+
 class Bind(NamedTuple):
     """Where a parameter of the driver comes from: what the caller gives by `name`, the statement's own number `own`,
     or `constant`. `place`: which element, of an IN list."""

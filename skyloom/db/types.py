@@ -64,8 +64,7 @@ class Json(TypeDecorator[Any]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Read:
         decode = msgspec.json.Decoder(self.kind).decode
-        # Most lists are empty, and a page of ports has thousands of them.
-        return lambda value: [] if value == "[]" else None if value is None else decode(value)
+        return lambda value: None if value is None else decode(value)
 
 
 def _moment(value: int | None) -> datetime | None:

@@ -61,8 +61,8 @@ class ServerNetworking(Protocol):
 
     def ports_are_up(self, port_ids: Sequence[str]) -> bool: ...
 
-    def on_port_up(self, callback: Callable[[str, str], None]) -> None:
-        """Call `callback(server_id, port_id)` when the link of a server's port comes up; a hint that may be lost."""
+    def on_ports_up(self, callback: Callable[[Sequence[str]], None]) -> None:
+        """Call it with the ids of the servers of whose ports a link has come up; a hint that may be lost."""
         ...
 
     def server_at(self, network_id: str, ip_address: str) -> str | None:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 VCPU = "VCPU"
 MEMORY_MB = "MEMORY_MB"
 DISK_GB = "DISK_GB"
 MAX_UNIT = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """What a provider has of one resource class; `used` is the sum of what is allocated of it."""
 
     resource_class: str

@@ -7,7 +7,8 @@ never an oversold host. The cost of a choice does not grow with the number of ho
 import random
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from skyloom.clock import Clock
 from skyloom.placement.model import Inventory

@@ -96,15 +96,15 @@ class Work:
             ended_at=None,
         )
 
-    def kick(self, key: str) -> None:
-        """What the task of `key` waits for may have come: run its step again now. No task, no effect.
+    def kick(self, *keys: str) -> None:
+        """What the tasks of these keys wait for may have come: run their steps again now. No task, no effect.
 
         It opens a transaction of its own; from within one, use `tx.on_commit`.
         """
-        if not store.is_live(self.database.read(), key):
+        if not store.is_any_live(self.database.read(), keys):
             return
         with self.database.begin(SYSTEM) as tx:
-            if store.kick(tx, key, self.clock.now()):
+            if store.kick(tx, keys, self.clock.now()):
                 tx.on_commit(self.hint)
 
     def get(self, sql: Sql, task_id: str) -> Task:

@@ -9,13 +9,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     Boolean,
     Column,
     Index,
     Integer,
-    Row,
     String,
     Table,
     Text,
@@ -51,9 +49,9 @@ task = Table(
     Column("lease_until", Timestamp),
     Column("fence", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("trail", Json, nullable=False),
+    Column("trail", Json(tuple[str, ...]), nullable=False),
     Column("undone", Integer, nullable=False),
-    Column("problem", Json),
+    Column("problem", Json(Problem)),
     Column("interrupt", Word(Interrupt), nullable=False),
     Column("request_id", String(64), nullable=False),
     Column("user_id", String(64), nullable=False),
@@ -135,8 +133,8 @@ GIVE_BACK = (
 )
 # In the order in which a start that pre-empts locks them: two that lock rows of one key must not meet half way.
 NEWEST_FIRST = (c.created_at.desc(), c.id.desc())
-of_key = select(c.id).where(c.key == bindparam("task_key"), live)
-in_turn = of_key.order_by(*NEWEST_FIRST).with_for_update().cte("in_turn")
+of_keys = select(c.id).where(c.key.in_(bindparam("keys", expanding=True)), live)
+in_turn = of_keys.order_by(c.key, *NEWEST_FIRST).with_for_update().cte("in_turn")
 KICK = update(task).where(c.id.in_(select(in_turn.c.id)), live).values(kicked=true(), due_at=now).returning(c.id)
 HASTEN = (
     update(task)
@@ -165,7 +163,7 @@ PRUNE = delete(task).where(c.ended_at < bindparam("before"))
 GET = select(*MODEL).where(c.id == bindparam("task_id"))
 GET_LOCKED = GET.with_for_update()
 LIVE_OF_KEY = select(*MODEL).where(c.key == bindparam("task_key"), live).order_by(*NEWEST_FIRST)
-IS_LIVE = select(exists().where(c.key == bindparam("task_key"), live))
+IS_ANY_LIVE = select(exists().where(c.key.in_(bindparam("keys", expanding=True)), live))
 NEXT_DUE = select(func.min(case((c.lease_until.is_not(None), c.lease_until), else_=c.due_at))).where(live, ~blocked)
 LIST = select(*MODEL).order_by(*NEWEST_FIRST).limit(bindparam("most"))
 
@@ -177,7 +175,7 @@ def add(sql: Sql, new: Task) -> None:
 def claim(sql: Sql, at: datetime, flows: Collection[str], by: str, lease_until: datetime, most: int) -> list[Task]:
     """Lease up to `most` due tasks, the longest due first."""
     rows = sql.execute(CLAIM, {"now": at, "flows": list(flows), "owner": by, "until": lease_until, "most": most})
-    return sorted((_task(row) for row in rows), key=lambda claimed: claimed.due_at)
+    return sorted((Task(*row) for row in rows), key=lambda claimed: claimed.due_at)
 
 
 def save(sql: Sql, moved: Sequence[Task], at: datetime, seen: Interrupt = Interrupt.NONE) -> bool:
@@ -204,9 +202,9 @@ def give_back(sql: Sql, owner: str, held: Collection[str]) -> int:
     return sql.execute(GIVE_BACK, {"owner": owner, "ids": list(held)}).rowcount
 
 
-def kick(sql: Sql, key: str, at: datetime) -> bool:
+def kick(sql: Sql, keys: Sequence[str], at: datetime) -> bool:
     # Not by the count: SQLite's driver has none for an update that begins with a query.
-    return sql.execute(KICK, {"task_key": key, "now": at}).first() is not None
+    return sql.execute(KICK, {"keys": keys, "now": at}).first() is not None
 
 
 def hasten(sql: Sql, task_id: str, at: datetime, deadline_at: datetime) -> None:
@@ -228,22 +226,22 @@ def prune(sql: Sql, before: datetime) -> int:
 
 def get(sql: Sql, task_id: str) -> Task | None:
     row = sql.execute(GET, {"task_id": task_id}).first()
-    return None if row is None else _task(row)
+    return None if row is None else Task(*row)
 
 
 def get_locked(sql: Sql, task_id: str) -> Task | None:
     """Nobody else changes the row before this transaction ends."""
     row = sql.execute(GET_LOCKED, {"task_id": task_id}).first()
-    return None if row is None else _task(row)
+    return None if row is None else Task(*row)
 
 
 def live_of_key(sql: Sql, key: str) -> list[Task]:
     """The newest first. All others are pre-empted and about to end."""
-    return [_task(row) for row in sql.execute(LIVE_OF_KEY, {"task_key": key})]
+    return [Task(*row) for row in sql.execute(LIVE_OF_KEY, {"task_key": key})]
 
 
-def is_live(sql: Sql, key: str) -> bool:
-    return bool(sql.execute(IS_LIVE, {"task_key": key}).scalar())
+def is_any_live(sql: Sql, keys: Sequence[str]) -> bool:
+    return bool(sql.execute(IS_ANY_LIVE, {"keys": keys}).scalar())
 
 
 def next_due(sql: Sql) -> datetime | None:
@@ -258,19 +256,8 @@ def matching(sql: Sql, most: int, is_live_only: bool, **equal: str) -> list[Task
         statement = statement.where(c[name] == value)
     if is_live_only:
         statement = statement.where(live)
-    return [_task(row) for row in sql.execute(statement, {"most": most})]
+    return [Task(*row) for row in sql.execute(statement, {"most": most})]
 
 
 def _columns(of: Task, columns: Sequence[Column[Any]]) -> dict[str, Any]:
     return {column.name: getattr(of, column.name) for column in columns}
-
-
-def _task(row: Row[Any]) -> Task:
-    values = list(row)
-    values[TRAIL] = tuple(values[TRAIL])
-    values[PROBLEM] = None if values[PROBLEM] is None else msgspec.convert(values[PROBLEM], Problem)
-    return Task(*values)
-
-
-NAMES = [column.name for column in MODEL]
-TRAIL, PROBLEM = NAMES.index("trail"), NAMES.index("problem")

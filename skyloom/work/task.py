@@ -1,6 +1,5 @@
 """One run of a flow, as it stands in its row."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -42,8 +41,7 @@ class Problem(msgspec.Struct, frozen=True):
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """The fields are the columns of the row, in their order (store.py).
 
     `key` is the resource that the task works on ("server:ID"). `frame` is JSON. `trail` holds each step that was

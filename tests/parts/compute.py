@@ -66,7 +66,7 @@ class FakeNetwork:
         self.ports: dict[str, NicInfo] = {}
         self.hosts: dict[str, str] = {}
         self.is_up = True
-        self.callback: Callable[[str, str], None] = lambda server_id, port_id: None
+        self.callback: Callable[[Sequence[str]], None] = lambda server_ids: None
         self._addresses = itertools.count(5)
 
     def check_nics(
@@ -144,7 +144,7 @@ class FakeNetwork:
     def ports_are_up(self, port_ids: Sequence[str]) -> bool:
         return self.is_up
 
-    def on_port_up(self, callback: Callable[[str, str], None]) -> None:
+    def on_ports_up(self, callback: Callable[[Sequence[str]], None]) -> None:
         self.callback = callback
 
     def server_at(self, network_id: str, ip_address: str) -> str | None:

@@ -134,7 +134,7 @@ class NetworkService:
     def ports_are_up(self, port_ids: Sequence[str]) -> bool:
         return port_store.count_up(self.core.db.read(), port_ids) == len(set(port_ids))
 
-    def on_port_up(self, callback: Callable[[str, str], None]) -> None:
+    def on_ports_up(self, callback: Callable[[Sequence[str]], None]) -> None:
         self.nics.listeners.append(callback)
 
     def server_at(self, network_id: str, ip_address: str) -> str | None:

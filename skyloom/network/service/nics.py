@@ -46,7 +46,7 @@ class Nics:
     def __init__(self, core: Core, groups: SecurityGroups):
         self.core = core
         self.groups = groups
-        self.listeners: list[Callable[[str, str], None]] = []
+        self.listeners: list[Callable[[Sequence[str]], None]] = []
 
     def check(
         self, caller: Caller, requests: Sequence[NicRequest] | None, count: int, group_ids: Sequence[str]
@@ -107,7 +107,7 @@ class Nics:
 
     def links_are(self, links: Mapping[str, bool]) -> None:
         """What the driver saw of ports' links: the only writer of the status of a guest's port."""
-        risen: list[Port] = []
+        risen: set[str] = set()
         with self.core.db.begin(SYSTEM) as tx:
             ports = store.PORTS.by_ids(tx, list(links))
             for port_id, is_up in links.items():
@@ -116,10 +116,9 @@ class Nics:
                     continue
                 port_store.set_status(tx, port_id, status)
                 if is_up and port.device_id:
-                    risen.append(port)
-        for port in risen:
-            for listener in self.listeners:
-                listener(port.device_id, port.id)
+                    risen.add(port.device_id)
+        for listener in self.listeners if risen else ():
+            listener(sorted(risen))
 
     def _only_network(self, sql: Sql, caller: Caller) -> list[NicRequest]:
         mine = store.NETWORKS.find(sql, by=caller.project_id or "", is_external=False)

@@ -85,7 +85,7 @@ def test_kicks_name_exactly_what_changed(reconciler, driver, service, caller, ro
 def test_the_thread_follows_kicks_and_outages(reconciler, driver, service, caller, subnet):
     reconciler.retry_s = 0.01
     up = threading.Event()
-    service.on_port_up(lambda server_id, port_id: up.set())
+    service.on_ports_up(lambda server_ids: up.set())
     reconciler.start()
     try:
         driver.away = True

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from skyloom.access import Caller
 from skyloom.clock import VirtualClock

@@ -50,7 +50,17 @@ SECRET = frozenset(
     }
 )
 CHOSEN = frozenset(
-    {"expires_in", "fixed_ip_address", "floating_ip_address", "hostId", "hostid", "ip_address", "progress", "tap"}
+    {
+        "addr",
+        "expires_in",
+        "fixed_ip_address",
+        "floating_ip_address",
+        "hostId",
+        "hostid",
+        "ip_address",
+        "progress",
+        "tap",
+    }
 )
 """What the cloud chooses; shown as a word."""
 

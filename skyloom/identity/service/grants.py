@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skyloom.access import Caller
-from skyloom.identity.errors import Duplicate, NoSuch, RoleNotAllowed
+from skyloom.identity.errors import AttributeInvalid, Duplicate, NoSuch, RoleNotAllowed
 from skyloom.identity.model import Grant, Match, Record
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.directory import Groups, Roles, Users
@@ -255,6 +255,8 @@ def _check_domain(role: Record, kind: str, place: Record | None) -> None:
     """A domain's own role can be assigned in that domain's projects, and never on the system."""
     if role["domain_id"] is None or kind == "domain":
         return
+    if kind == "system":
+        raise AttributeInvalid(f"Role {role['id']} belongs to a domain and cannot be assigned on the system.")
     if place is None or role["domain_id"] != place["domain_id"]:
         raise RoleNotAllowed(f"Role {role['id']} belongs to a domain and can only be assigned inside that one.")
 

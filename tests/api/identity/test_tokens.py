@@ -50,6 +50,14 @@ def test_who_names_nobody_is_told_so(cloud: Cloud, auth: dict[str, object]) -> N
     assert answer.status == 400 and "WWW-Authenticate" not in answer.headers
 
 
+@pytest.mark.parametrize("password", ["demo's word", "wrong"])
+def test_no_proof_is_looked_at_where_another_is_missing(cloud: Cloud, password: str) -> None:
+    user = {"id": cloud.ids["demo"], "password": password}
+    identity = {"methods": ["password", "totp"], "password": {"user": user}}
+    answer = cloud.v3("POST", "/auth/tokens", body={"auth": {"identity": identity}})
+    assert answer.status == 400 and "totp" in answer.json["error"]["message"]
+
+
 @pytest.mark.parametrize("scope", [{"project": {}}, {"project": {"name": "demo"}}, {"domain": {}}])
 def test_a_scope_that_names_nothing_is_told_so(cloud: Cloud, scope: dict[str, object]) -> None:
     assert cloud.sign_in("demo", scope=scope).status == 400

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from skyloom.access import SYSTEM, Caller
 from skyloom.identity.errors import (
@@ -36,7 +35,6 @@ from skyloom.identity.tokens import ScopeKind, Token, audit_id, methods_mask, mi
 
 log = logging.getLogger(__name__)
 SIGNATURE_LIFE_S = 900
-Part = TypeVar("Part")
 
 
 @dataclass(slots=True)
@@ -237,16 +235,19 @@ class AuthService:
     # -- the methods
 
     def _prove_password(self, identity: Identity, proven: _Proven) -> None:
-        ref = _part(identity.password, "password").user
+        assert identity.password is not None
+        ref = identity.password.user
         user = self.log_in.by_password(self.find_user(ref), _called(ref), ref.password or "")
         proven.settle(user, "password")
 
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
-        self._take_token("token", self._granted(_part(identity.token, "token").id), proven)
+        assert identity.token is not None
+        self._take_token("token", self._granted(identity.token.id), proven)
 
     def _prove_mapped(self, identity: Identity, proven: _Proven) -> None:
         """The older way to a scope: the unscoped token of a federated user."""
-        granted = self._granted(_part(identity.mapped, "mapped").id)
+        assert identity.mapped is not None
+        granted = self._granted(identity.mapped.id)
         if granted.federated is None:
             raise AuthenticationFailed()
         self._take_token("mapped", granted, proven)
@@ -270,7 +271,8 @@ class AuthService:
 
     def _prove_totp(self, identity: Identity, proven: _Proven) -> None:
         """The passcode of this time step or the one before."""
-        ref = _part(identity.totp, "totp").user
+        assert identity.totp is not None
+        ref = identity.totp.user
         user = self.find_user(ref)
         codes = self.passcodes.fitting(user, ref.passcode)
         if not self.log_in.lockout.admits("totp", user, _called(ref), bool(codes), bool(codes)):
@@ -279,7 +281,8 @@ class AuthService:
         proven.passcodes += codes
 
     def _prove_application_credential(self, identity: Identity, proven: _Proven) -> None:
-        method, sql = _part(identity.application_credential, "application_credential"), self.db.read()
+        method, sql = identity.application_credential, self.db.read()
+        assert method is not None
         if method.id is not None:
             credential = self.delegations.credential(sql, method.id)
         elif method.user is not None and method.name is not None:
@@ -409,13 +412,6 @@ class AuthService:
         if trust.project_id is None:
             return _Target(ScopeKind.UNSCOPED, trust=trust)
         return _Target(ScopeKind.PROJECT, trust.project_id, trust)
-
-
-def _part(part: Part | None, method: str) -> Part:
-    """What a request brings along for a method that it names."""
-    if part is None:
-        raise AttributeInvalid(f"The request names the method {method} but has none.", field=f"auth.identity.{method}")
-    return part
 
 
 def _is_named(ref: UserRef, user: User | None) -> bool:

@@ -113,7 +113,7 @@ class Duplicate(Conflict):
         super().__init__(f"Conflict occurred attempting to store {noun} - Duplicate entry found with name {name}.")
 
 
-class InUse(Conflict):
+class InUse(Forbidden):
     code = "identity.in_use"
 
 
@@ -170,6 +170,16 @@ class RuleInUse(Forbidden):
 
 class LimitInUse(Forbidden):
     code = "identity.registered_limit_in_use"
+
+
+class LimitNotRegistered(Forbidden):
+    """A limit of a resource that has no registered limit there."""
+
+    code = "identity.limit_not_registered"
+
+    def __init__(self, resource_name: str, service_id: str, region_id: str | None):
+        place = f"service {service_id}" if region_id is None else f"service {service_id} in region {region_id}"
+        super().__init__(f"There is no registered limit of {resource_name} of {place}; register one first.")
 
 
 class LimitInvalid(Forbidden):

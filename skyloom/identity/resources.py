@@ -18,6 +18,7 @@ from skyloom.identity.model import Record
 VISIBLE = r"\S"
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
+ServiceName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=VISIBLE)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
 RegionId = Annotated[str, msgspec.Meta(max_length=255)]
@@ -73,6 +74,10 @@ class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
     region_id: str | msgspec.UnsetType = msgspec.UNSET
     interface: Annotated[str, msgspec.Meta(pattern="^(public|internal|admin)$")] | msgspec.UnsetType = msgspec.UNSET
 
+    def __post_init__(self) -> None:
+        if all(value is msgspec.UNSET for value in (self.service_id, self.region_id, self.interface)):
+            raise ValueError("it is empty, and would choose every endpoint there is")
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -92,7 +97,7 @@ class Attribute:
 @dataclass(frozen=True)
 class Resource:
     """`only`: what else a row of this resource fulfils (a domain is a project with `is_domain`). `is_closed`: it has
-    no attributes but those described here."""
+    no attributes but those described here. `extra_kinds`: of what is kept in `extra`, the kinds that are known."""
 
     noun: str
     collection: str
@@ -100,10 +105,19 @@ class Resource:
     attributes: Sequence[Attribute]
     only: Mapping[str, Any] = field(default_factory=dict)
     is_closed: bool = False
+    extra_kinds: Mapping[str, Any] = field(default_factory=dict)
     by_name: Mapping[str, Attribute] = field(init=False)
+    null_is_blank: frozenset[str] = field(init=False)
+    """Names of attributes whose null is "" in the column."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {attribute.name: attribute for attribute in self.attributes})
+        columns = self.table.c
+        blank = (a.name for a in self.attributes if a.name in columns and not columns[a.name].nullable)
+        optional = frozenset(
+            name for name in blank if not self.by_name[name].required and self.by_name[name].default is None
+        )
+        object.__setattr__(self, "null_is_blank", optional)
 
     def new(self, document: Mapping[str, Any]) -> Record:
         """The values of a creation, defaults filled in; raises AttributeInvalid with the attribute's name."""
@@ -132,18 +146,11 @@ class Resource:
         for name, value in document.items():
             attribute = self.by_name.get(name)
             if attribute is None:
-                extra[name] = value
+                extra[name] = self._converted(name, value, self.extra_kinds.get(name, Any))
                 continue
             if attribute.read_only:
                 continue
-            try:
-                values[name] = msgspec.to_builtins(msgspec.convert(value, attribute.kind))
-            except msgspec.ValidationError as error:
-                rule = str(error).replace("`", "'")
-                raise AttributeInvalid(
-                    f"Invalid input for field/attribute {name} of the {self.noun}: {rule[0].lower()}{rule[1:]}.",
-                    field=name,
-                ) from error
+            values[name] = self._converted(name, value, attribute.kind)
             if attribute.bare:
                 values[name] = values[name].strip()
         extra = {name: value for name, value in extra.items() if name not in ("id", "links")}
@@ -155,6 +162,16 @@ class Resource:
             )
         values["extra"] = extra
         return values
+
+    def _converted(self, name: str, value: Any, kind: Any) -> Any:
+        try:
+            return msgspec.to_builtins(msgspec.convert(value, kind))
+        except msgspec.ValidationError as error:
+            rule = str(error).replace("`", "'")
+            raise AttributeInvalid(
+                f"Invalid input for field/attribute {name} of the {self.noun}: {rule[0].lower()}{rule[1:]}.",
+                field=name,
+            ) from error
 
     def row(self, record: Record) -> dict[str, Any]:
         """What the columns hold of a record ("" for null where a unique key needs a value)."""
@@ -171,7 +188,7 @@ class Resource:
         for attribute in self.attributes:
             if attribute.name in row:
                 value = row[attribute.name]
-                shown[attribute.name] = None if value == "" and attribute.default is None else value
+                shown[attribute.name] = None if value == "" and attribute.name in self.null_is_blank else value
         if "options" in row:
             shown["options"] = row["options"]
         return shown
@@ -209,7 +226,7 @@ USER = Resource(
     tables.user,
     (
         Attribute("name", UserName, required=True, bare=True),
-        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("domain_id", Id, fixed=True),
         Attribute("enabled", bool, default=True),
         Attribute("default_project_id", Id | None, filterable=False),
         Attribute("password", Text, filterable=False),
@@ -219,6 +236,7 @@ USER = Resource(
         Attribute("options", UserOptions, default={}, filterable=False),
         Attribute("federated", list[FederatedBy] | None, filterable=False),
     ),
+    extra_kinds={"description": Text},
 )
 GROUP = Resource(
     "group",
@@ -226,7 +244,7 @@ GROUP = Resource(
     tables.group,
     (
         Attribute("name", ShortName, required=True, bare=True),
-        Attribute("domain_id", Id | None, fixed=True),
+        Attribute("domain_id", Id, fixed=True),
         Attribute("description", Text, default="", filterable=False),
     ),
 )
@@ -256,7 +274,7 @@ SERVICE = Resource(
     tables.service,
     (
         Attribute("type", Name, required=True),
-        Attribute("name", str, default=""),
+        Attribute("name", ServiceName, default=""),
         Attribute("enabled", bool, default=True),
         Attribute("description", Text, filterable=False),
     ),
@@ -272,6 +290,7 @@ ENDPOINT = Resource(
         Attribute("region_id", RegionId | None),
         Attribute("enabled", bool, default=True, filterable=False),
     ),
+    extra_kinds={"name": str, "region": Text},
 )
 POLICY = Resource(
     "policy",
@@ -279,7 +298,7 @@ POLICY = Resource(
     tables.policy,
     (
         Attribute("type", Name, required=True),
-        Attribute("blob", Any, required=True, filterable=False),
+        Attribute("blob", str, required=True, filterable=False),
     ),
 )
 CREDENTIAL = Resource(
@@ -311,6 +330,7 @@ ENDPOINT_GROUP = Resource(
         Attribute("description", Text, filterable=False),
         Attribute("filters", EndpointFilters, required=True, filterable=False),
     ),
+    is_closed=True,
 )
 REGISTERED_LIMIT = Resource(
     "registered_limit",
@@ -323,6 +343,7 @@ REGISTERED_LIMIT = Resource(
         Attribute("default_limit", Count, required=True, filterable=False),
         Attribute("description", Text, filterable=False),
     ),
+    is_closed=True,
 )
 LIMIT = Resource(
     "limit",
@@ -337,6 +358,7 @@ LIMIT = Resource(
         Attribute("resource_limit", Count, required=True, filterable=False),
         Attribute("description", Text, filterable=False),
     ),
+    is_closed=True,
 )
 IDENTITY_PROVIDER = Resource(
     "identity_provider",

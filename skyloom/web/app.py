@@ -63,6 +63,8 @@ class Application:
         reply.headers.append(("X-Openstack-Request-Id", request_id))
         if api is not None and api.request_id_header is not None:
             reply.headers.append((api.request_id_header, request_id))
+        if api is not None and api.vary is not None:
+            reply.headers.append(("Vary", api.vary))
         return reply
 
     def _api(self, request: Request) -> Api | None:
@@ -101,7 +103,7 @@ class Application:
                 return route
         if method in routes:
             raise NoSuchPath(f"{request.path} is not part of version {versions.text(version)} of the API.")
-        allow = ", ".join(sorted(routes))
+        allow = ", ".join(sorted({*routes, "HEAD"} if "GET" in routes else routes))
         raise MethodNotAllowed(f"{request.path} does not take {request.method}; it takes {allow}.", allow=allow)
 
     def _caller(self, request: Request, route: Route, request_id: str) -> Caller:
@@ -127,7 +129,7 @@ class Application:
             error.remember()
         if status == 401:
             host = request.headers.get("host", "localhost")
-            reply.headers.append(("WWW-Authenticate", f'Keystone uri="{self.scheme}://{host}/identity"'))
+            reply.headers.append(("WWW-Authenticate", f'Keystone uri="{self.scheme}://{host}/identity/v3"'))
         if isinstance(error, MethodNotAllowed):
             reply.headers.append(("Allow", str(error.details["allow"])))
         if isinstance(error, Unavailable):

@@ -53,6 +53,7 @@ class Api:
 
     `statuses` are this service's own departures from the common statuses (Neutron answers 409 to a full quota).
     `request_id_header` is an older name under which the service also tells the request id.
+    `vary` is the request header by which the service's answers differ, told to caches in each of them.
     `is_listed`: GET / tells of it.
     `is_slash_significant`: `/things/` is a thing without a name, and so nothing.
     `not_built` are documented calls that answer 501, `not_built_actions` the same by path and action in the body; the
@@ -70,6 +71,7 @@ class Api:
     not_built: Sequence[Route] = ()
     not_built_actions: Sequence[tuple[str, str]] = ()
     request_id_header: str | None = None
+    vary: str | None = None
     is_listed: bool = True
     is_slash_significant: bool = False
     tree: "Node" = field(init=False)

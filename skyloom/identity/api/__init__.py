@@ -82,4 +82,4 @@ def error_form(request: Request, status: int, error: SkyloomError, request_id: s
 
 
 def api(service: IdentityService) -> Api:
-    return Api("identity", "/identity", ROUTES, service, error_form, statuses={OverLimit: 403})
+    return Api("identity", "/identity", ROUTES, service, error_form, statuses={OverLimit: 403}, vary="X-Auth-Token")

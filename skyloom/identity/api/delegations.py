@@ -47,7 +47,9 @@ def delete_application_credential(ctx: Ctx, user_id: str, credential_id: str) ->
 
 
 def list_access_rules(ctx: Ctx, user_id: str) -> Any:
-    found = shown_rules(ctx.service.application_credentials.rules(ctx.caller, user_id))
+    rules = shown_rules(ctx.service.application_credentials.rules(ctx.caller, user_id))
+    asked = [(name, value) for name, value in ctx.query if name in ("service", "path", "method")]
+    found = [rule for rule in rules if all(rule[name] == value for name, value in asked)]
     return collection(ctx, "access_rules", found, f"users/{user_id}/access_rules")
 
 

@@ -30,7 +30,9 @@ class Discovery:
     def versions(self, ctx: Ctx) -> Reply:
         if _wants_home(ctx):
             return _home(self.below_root)
-        return render({"versions": {"values": [_v3(ctx)]}}, 300)
+        reply = render({"versions": {"values": [_v3(ctx)]}}, 300)
+        reply.headers.append(("Location", f"{ctx.base_url}/v3/"))
+        return reply
 
     def version(self, ctx: Ctx) -> Reply:
         if _wants_home(ctx):

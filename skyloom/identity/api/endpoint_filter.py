@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skyloom.identity.api.views import Ctx, collection, resource
+from skyloom.identity.api.views import Ctx, collection, own_url
 from skyloom.web.routes import Route
 
 
@@ -31,8 +31,9 @@ def add_group(ctx: Ctx, endpoint_group_id: str, project_id: str) -> None:
 
 
 def show_group(ctx: Ctx, endpoint_group_id: str, project_id: str) -> Any:
-    found = ctx.service.endpoint_filter.get_group(ctx.caller, endpoint_group_id, project_id)
-    return resource(ctx, "endpoint_group", "OS-EP-FILTER/endpoint_groups", found)
+    ctx.service.endpoint_filter.check_group(ctx.caller, endpoint_group_id, project_id)
+    association = {"endpoint_group_id": endpoint_group_id, "project_id": project_id}
+    return {"project_endpoint_group": {**association, "links": {"self": own_url(ctx)}}}
 
 
 def remove_group(ctx: Ctx, endpoint_group_id: str, project_id: str) -> None:

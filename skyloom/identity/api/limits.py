@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skyloom.identity.api.views import Ctx, listed, with_link
+from skyloom.identity.api.views import Ctx, with_link
 from skyloom.web.bodies import BodyInvalid
 from skyloom.web.routes import Route
 
@@ -21,7 +21,7 @@ def _create(ctx: Ctx, plural: str, body: Bodies) -> Any:
     if plural not in body:
         raise BodyInvalid(f"The body must be an object with the one property '{plural}'.", field=plural)
     made = getattr(ctx.service, plural).create_all(ctx.caller, body[plural])
-    return listed(ctx, plural, [with_link(ctx, plural, record) for record in made])
+    return {plural: [with_link(ctx, plural, record) for record in made]}
 
 
 def model(ctx: Ctx) -> Any:

@@ -32,16 +32,18 @@ def leave(ctx: Ctx, group_id: str, user_id: str) -> None:
 
 
 def members(ctx: Ctx, group_id: str) -> Any:
-    return collection(ctx, "users", ctx.service.grants.members(ctx.caller, group_id))
+    asked = query_of(ctx, ctx.service.users)
+    return collection(ctx, "users", ctx.service.grants.members(ctx.caller, group_id, asked))
 
 
 def groups_of(ctx: Ctx, user_id: str) -> Any:
-    return collection(ctx, "groups", ctx.service.grants.groups_of(ctx.caller, user_id))
+    asked = query_of(ctx, ctx.service.groups)
+    return collection(ctx, "groups", ctx.service.grants.groups_of(ctx.caller, user_id, asked))
 
 
 def projects_of(ctx: Ctx, user_id: str) -> Any:
-    filters = query_of(ctx, ctx.service.projects).filters
-    return collection(ctx, "projects", ctx.service.grants.projects_of(ctx.caller, user_id, filters))
+    asked = query_of(ctx, ctx.service.projects)
+    return collection(ctx, "projects", ctx.service.grants.projects_of(ctx.caller, user_id, asked))
 
 
 def change_password(ctx: Ctx, body: ChangePassword, user_id: str) -> None:

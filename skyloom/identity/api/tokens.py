@@ -105,7 +105,7 @@ def token_reply(ctx: Ctx, granted: Granted, status: int) -> Reply:
     if service_providers:
         parts += (b',"service_providers":', service_providers)
     parts.append(b"}}")
-    headers = [("Content-Type", "application/json"), ("X-Subject-Token", granted.text), ("Vary", "X-Auth-Token")]
+    headers = [("Content-Type", "application/json"), ("X-Subject-Token", granted.text)]
     return Reply(status, headers, b"".join(parts))
 
 

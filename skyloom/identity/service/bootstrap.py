@@ -83,7 +83,7 @@ class Bootstrap:
                 seed.ensure_id(tx, "endpoint", seed.stable_id("endpoint", f"{entry.type}:{interface}"), values)
 
 
-ROLE_VALUES: Mapping[str, Any] = {"domain_id": "", "options": {}, "extra": {}}
+ROLE_VALUES: Mapping[str, Any] = {"domain_id": "", "options": {"immutable": True}, "extra": {}}
 PROJECT_VALUES: Mapping[str, Any] = {
     "domain_id": DEFAULT_DOMAIN,
     "parent_id": DEFAULT_DOMAIN,

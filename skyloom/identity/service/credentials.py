@@ -165,8 +165,11 @@ class Credentials(Registry):
 
     def list_ec2(self, caller: Caller, user_id: str) -> Sequence[Record]:
         self.ground.policy.require(caller, "identity:ec2_list_credentials", {"user_id": user_id})
+        sql = self.db.read()
+        if self.ground.principals.user(sql, user_id) is None:
+            raise NoSuch("user", user_id)
         filters = {"user_id": user_id, "type": EC2}
-        rows = self.records.list(self.db.read(), filters, Page(sorts=(Sort("id"),)))
+        rows = self.records.list(sql, filters, Page(sorts=(Sort("id"),)))
         found = [{**row, "blob": self.vault.open(row["sealed_blob"]).decode()} for row in rows]
         return [_ec2(row, _key_pair(row["blob"])) for row in found if _is_within(caller, row)]
 

@@ -140,8 +140,6 @@ class Users(InDomain):
         if found is not None:
             self.directories.refuse_write(found.domain_id)
         user = self.log_in.by_password(found, user_id, original, may_have_ended=True)
-        if original == password:
-            raise AttributeInvalid("The new password must differ from the present one.", field="password")
         self.rules.check_choice(sql, user, password)
         values: Record = {"password": password}
         self._take_password(values, user.options, is_chosen=True)

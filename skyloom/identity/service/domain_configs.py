@@ -129,7 +129,7 @@ class DomainConfigs:
             raise AttributeInvalid("The configuration is empty; it holds groups with options.", field="config")
         options = []
         for group, values in config.items():
-            if not isinstance(values, dict):
+            if not isinstance(values, dict) or not values:
                 raise AttributeInvalid(f"The group {group} must be an object of options.", field=f"config.{group}")
             for name, value in values.items():
                 self._check_known(group, name)

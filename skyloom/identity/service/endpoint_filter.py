@@ -68,14 +68,13 @@ class EndpointFilter:
             if not self.store.dissociate_group(tx, project_id, group_id):
                 raise NoSuch("endpoint_group", f"{group_id} in project {project_id}")
 
-    def get_group(self, caller: Caller, group_id: str, project_id: str) -> Record:
-        """The endpoint group, if it is associated with the project."""
+    def check_group(self, caller: Caller, group_id: str, project_id: str) -> None:
+        """NoSuch, if the endpoint group is not associated with the project."""
         self._require(caller, "get_endpoint_group_in_project")
         self.projects.show(project_id)
-        group = self.groups.show(group_id)
+        self.groups.show(group_id)
         if group_id not in self.store.groups_of(self.db.read(), project_id):
             raise NoSuch("endpoint_group", f"{group_id} in project {project_id}")
-        return group
 
     def groups_of(self, caller: Caller, project_id: str) -> Sequence[Record]:
         self._require(caller, "list_endpoint_groups_for_project")

@@ -1,15 +1,15 @@
 """Role assignments, memberships and implied roles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from skyloom.access import Caller
-from skyloom.identity.errors import Duplicate, NoSuch, RoleNotAllowed
-from skyloom.identity.model import Grant, Record
+from skyloom.identity.errors import AttributeInvalid, Duplicate, NoSuch, RoleNotAllowed
+from skyloom.identity.model import Grant, Match, Record
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.directory import Groups, Roles, Users
 from skyloom.identity.service.projects import Domains, Projects
-from skyloom.identity.service.registry import Ground, Registry
+from skyloom.identity.service.registry import Ground, Query, Registry
 from skyloom.identity.store.grants import Grants
 from skyloom.identity.times import shown_time
 
@@ -113,33 +113,34 @@ class GrantService:
         if not self.directories.is_member(user_id, group_id):
             raise NoSuch("user", f"{user_id} in group {group_id}")
 
-    def members(self, caller: Caller, group_id: str) -> Sequence[Record]:
+    def members(self, caller: Caller, group_id: str, asked: Query) -> Sequence[Record]:
         self._allowed(caller, "identity:list_users_in_group", {}, (self.groups, group_id))
         place = self.directories.place(group_id)
         if place is not None:
-            return _of_own_domain(caller, self.directories.members_of(place))
+            # no user of a directory has what the words ask for: a password's end, or an id at a provider
+            found = [] if asked.words else _fitting(self.directories.members_of(place), asked)
+            return _of_own_domain(caller, found)
         sql = self.db.read()
-        return _of_own_domain(caller, self.users.these(sql, self.grants.members(sql, group_id)))
+        return _of_own_domain(caller, self.users.these(sql, self.grants.members(sql, group_id), asked))
 
-    def groups_of(self, caller: Caller, user_id: str) -> Sequence[Record]:
+    def groups_of(self, caller: Caller, user_id: str, asked: Query) -> Sequence[Record]:
         self._allowed(caller, "identity:list_groups_for_user", {"user_id": user_id}, (self.users, user_id))
         place = self.directories.place(user_id)
         if place is not None:
-            found = _of_own_domain(caller, self.directories.groups_of(place))
+            found = _of_own_domain(caller, _fitting(self.directories.groups_of(place), asked))
             return [{**group, "membership_expires_at": None} for group in found]
         sql = self.db.read()
         ends = self.grants.groups_until(sql, user_id)
-        found = _of_own_domain(caller, self.groups.these(sql, list(ends)))
+        found = _of_own_domain(caller, self.groups.these(sql, list(ends), asked))
         return [{**group, "membership_expires_at": shown_time(ends[group["id"]])} for group in found]
 
-    def projects_of(self, caller: Caller, user_id: str, filters: Mapping[str, Any]) -> Sequence[Record]:
-        """Those on which the user has a role, the disabled ones too. `filters`: values by attribute."""
+    def projects_of(self, caller: Caller, user_id: str, asked: Query) -> Sequence[Record]:
+        """Those on which the user has a role, the disabled ones too."""
         self._allowed(caller, "identity:list_user_projects", {"target.user.id": user_id}, (self.users, user_id))
         self.directories.look(user_id)
         sql = self.db.read()
         ids = [project.id for project in self.ground.principals.projects_of(sql, user_id, also_disabled=True)]
-        found = self.projects.these(sql, ids)
-        return [record for record in found if all(record[name] == value for name, value in filters.items())]
+        return self.projects.these(sql, ids, asked)
 
     def own_projects(self, caller: Caller) -> Sequence[Record]:
         """What the caller can scope a token to."""
@@ -217,6 +218,27 @@ def _of_own_domain(caller: Caller, records: Sequence[Record]) -> Sequence[Record
     return [record for record in records if caller.domain_id in (None, record["domain_id"])]
 
 
+def _fitting(records: Sequence[Record], asked: Query) -> list[Record]:
+    """Of a directory's records those that are asked for."""
+    return [
+        record
+        for record in records
+        if all(record.get(name) == value for name, value in asked.filters.items())
+        and all(_is_like(str(record.get(match.name) or ""), match) for match in asked.matches)
+    ]
+
+
+def _is_like(text: str, match: Match) -> bool:
+    wanted, word = match.value, match.comparison
+    if word.startswith("i"):
+        text, wanted, word = text.casefold(), wanted.casefold(), word[1:]
+    if word == "contains":
+        return wanted in text
+    if word == "exact":
+        return wanted == text
+    return text.startswith(wanted) if word == "startswith" else text.endswith(wanted)
+
+
 def _whose(grant: Grant) -> Sequence[str] | None:
     """Whose tokens a grant changes; those of a group may be anybody's."""
     return (grant.actor_id,) if grant.actor_kind == "user" else None
@@ -233,6 +255,8 @@ def _check_domain(role: Record, kind: str, place: Record | None) -> None:
     """A domain's own role can be assigned in that domain's projects, and never on the system."""
     if role["domain_id"] is None or kind == "domain":
         return
+    if kind == "system":
+        raise AttributeInvalid(f"Role {role['id']} belongs to a domain and cannot be assigned on the system.")
     if place is None or role["domain_id"] != place["domain_id"]:
         raise RoleNotAllowed(f"Role {role['id']} belongs to a domain and can only be assigned inside that one.")
 

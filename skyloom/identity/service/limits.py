@@ -10,7 +10,7 @@ from typing import Any
 from skyloom.access import Caller
 from skyloom.db import Sql, Tx
 from skyloom.identity import resources
-from skyloom.identity.errors import AttributeInvalid, LimitInUse, LimitInvalid, NoSuch, TreeTooDeep
+from skyloom.identity.errors import AttributeInvalid, LimitInUse, LimitInvalid, LimitNotRegistered, TreeTooDeep
 from skyloom.identity.model import Record
 from skyloom.identity.service.catalog import Endpoints, Services
 from skyloom.identity.service.projects import MAX_DEPTH, Projects
@@ -132,7 +132,7 @@ class Limits(InBulk):
         if values["domain_id"] is not None and not self.ground.principals.is_domain(tx, values["domain_id"]):
             raise AttributeInvalid(f"Could not find domain: {values['domain_id']}.", field="domain_id")
         if not self.registered.records.any(tx, **_place(values)):
-            raise NoSuch("registered_limit", f"of {values['resource_name']} of service {values['service_id']}")
+            raise LimitNotRegistered(values["resource_name"], values["service_id"], values["region_id"])
 
     def after_write(self, tx: Tx, values: Record) -> None:
         """Hold the new limit against the one above and those below, all that were written with it included."""

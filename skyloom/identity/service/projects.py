@@ -18,19 +18,39 @@ MAX_TAGS = 80
 MAX_DEPTH = 5
 
 
-class Domains(Registry):
-    resource = resources.DOMAIN
-    missing_to_all = frozenset({"update"})
-    shown_only = frozenset({"tags"})
+class Tagged(Registry):
+    """A place of the tree, domain or project. Its tags stand in a table of their own."""
 
     def __init__(self, ground: Ground, grants: Grants):
         super().__init__(ground)
         self.grants = grants
 
     def complete(self, caller: Caller, values: Record) -> None:
+        values["tags"] = checked_tags(values["extra"].pop("tags", []))
+
+    def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        if "tags" in values["extra"]:
+            values["tags"] = checked_tags(values["extra"].pop("tags"))
+
+    def after_write(self, tx: Tx, values: Record) -> None:
+        if "tags" in values:
+            self.grants.set_tags(tx, values["id"], values["tags"])
+
+    def shown(self, records: Sequence[Record]) -> Sequence[Record]:
+        tags = self.grants.tags(self.db.read(), [record["id"] for record in records])
+        return [{**record, "tags": tags[record["id"]]} for record in records]
+
+
+class Domains(Tagged):
+    resource = resources.DOMAIN
+    missing_to_all = frozenset({"update"})
+
+    def complete(self, caller: Caller, values: Record) -> None:
+        super().complete(caller, values)
         values.update(domain_id=None, parent_id=None, is_domain=True)
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
+        super().check_change(tx, now, values)
         if now["id"] == DEFAULT_DOMAIN and values.get("enabled") is False:
             raise StillEnabled("The default domain cannot be disabled: it holds the users who run the cloud.")
         if now["enabled"] and values.get("enabled") is False:
@@ -48,18 +68,14 @@ class Domains(Registry):
         self.ground.policy.require(caller, "identity:list_domains", {"target.domain.id": caller.domain_id})
         return of_own_domain(caller, filters, "id")
 
-    def shown(self, records: Sequence[Record]) -> Sequence[Record]:
-        return [{**record, "tags": []} for record in records]
 
-
-class Projects(Registry):
+class Projects(Tagged):
     resource = resources.PROJECT
     words = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
 
     def __init__(self, ground: Ground, grants: Grants, domains: Domains, max_depth: int = MAX_DEPTH):
         """`max_depth`: the most levels of projects below a domain."""
-        super().__init__(ground)
-        self.grants = grants
+        super().__init__(ground, grants)
         self.domains = domains
         self.max_depth = min(max_depth, MAX_DEPTH)
 
@@ -70,7 +86,7 @@ class Projects(Registry):
             return super().create(caller, document)
         if document.get("domain_id") or document.get("parent_id"):
             raise AttributeInvalid("A project that is a domain has no domain_id and no parent_id.", field="is_domain")
-        names = {"is_domain", "domain_id", "parent_id", "tags"}
+        names = {"is_domain", "domain_id", "parent_id"}
         kept = {name: value for name, value in document.items() if name not in names}
         return self.show(self.domains.create(caller, kept)["id"])
 
@@ -89,7 +105,7 @@ class Projects(Registry):
             super().delete(caller, record_id)
 
     def complete(self, caller: Caller, values: Record) -> None:
-        values["tags"] = checked_tags(values["extra"].pop("tags", []))
+        super().complete(caller, values)
         if values["parent_id"] is not None:
             parent = self.ground.principals.project(self.db.read(), values["parent_id"])
             if parent is None:
@@ -119,8 +135,7 @@ class Projects(Registry):
             )
 
     def check_change(self, tx: Tx, now: Record, values: Record) -> None:
-        if "tags" in values["extra"]:
-            values["tags"] = checked_tags(values["extra"].pop("tags"))
+        super().check_change(tx, now, values)
         if values.get("enabled") is True and not now["enabled"]:
             parent = self.ground.principals.project(tx, now["parent_id"])
             if parent is not None and not parent.enabled:
@@ -130,10 +145,6 @@ class Projects(Registry):
             if below and self.records.any(tx, id=below, enabled=True):
                 raise StillEnabled(f"Cannot disable project {now['id']} since a project below it is enabled.")
             self.ground.revoke(tx, {"project_id": now["id"]})
-
-    def after_write(self, tx: Tx, values: Record) -> None:
-        if "tags" in values:
-            self.grants.set_tags(tx, values["id"], values["tags"])
 
     def before_delete(self, tx: Tx, record: Record) -> None:
         if self.records.any(tx, parent_id=record["id"]):
@@ -148,10 +159,6 @@ class Projects(Registry):
 
     def words_tests(self, words: Mapping[str, str]) -> Sequence[Any]:
         return [self.grants.tag_test(word, value.split(",")) for word, value in words.items()]
-
-    def shown(self, records: Sequence[Record]) -> Sequence[Record]:
-        tags = self.grants.tags(self.db.read(), [record["id"] for record in records])
-        return [{**record, "tags": tags[record["id"]]} for record in records]
 
     # -- the tree
 

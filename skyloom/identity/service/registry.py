@@ -70,6 +70,9 @@ class Query:
     page: Page = BY_ID
 
 
+EVERYTHING = Query()
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """`truncated`: there are more than are shown."""
@@ -192,10 +195,13 @@ class Registry:
         noun = self.resource.noun
         return self.ground.change(caller, f"identity:{verb}_{noun}", noun, record_id)
 
-    def these(self, sql: Sql, ids: Sequence[str]) -> Sequence[Record]:
-        """The records of these ids that exist, by name where they have one."""
+    def these(self, sql: Sql, ids: Sequence[str], asked: Query = EVERYTHING) -> Sequence[Record]:
+        """The records of these ids that exist and fit what is asked for, by name where they have one; all of them,
+        whatever the page."""
         sorts = (Sort("name"), Sort("id")) if "name" in self.records.table.c else (Sort("id"),)
-        rows = self.records.list(sql, {"id": list(ids)}, Page(sorts=sorts))
+        filters = {**asked.filters, "id": list(ids)}
+        also = self.words_tests(asked.words) if asked.words else ()
+        rows = self.records.list(sql, filters, Page(sorts=sorts), asked.matches, also)
         return self.shown([self.resource.record(row) for row in rows])
 
     def exists(self, sql: Sql, record_id: str) -> bool:

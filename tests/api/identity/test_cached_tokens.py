@@ -37,14 +37,16 @@ def shown(service: IdentityService, token: str) -> Any:
 
 
 def tenant(cloud: Cloud) -> str:
-    """The token of a user "eve" of a domain "d", by a role that she has as a member of the group "g"."""
+    """The token of a user "eve" of a domain "d", by roles that she has as a member of the group "g"."""
     domain = cloud.ok("POST", "/domains", cloud.root, {"domain": {"name": "d"}})["domain"]
     project = cloud.ok("POST", "/projects", cloud.root, {"project": {"name": "p", "domain_id": domain["id"]}})
     eve = cloud.user("eve", domain["id"])
     group = cloud.ok("POST", "/groups", cloud.root, {"group": {"name": "g", "domain_id": domain["id"]}})["group"]
     cloud.ids |= {"d": domain["id"], "p": project["project"]["id"], "eve": eve["id"], "g": group["id"]}
     cloud.ok("PUT", f"/groups/{group['id']}/users/{eve['id']}", cloud.root)
-    cloud.ok("PUT", f"/projects/{cloud.ids['p']}/groups/{group['id']}/roles/{cloud.ids['member']}", cloud.root)
+    cloud.ids["auditor"] = cloud.ok("POST", "/roles", cloud.root, {"role": {"name": "auditor"}})["role"]["id"]
+    for role in ("member", "auditor"):
+        cloud.ok("PUT", f"/projects/{cloud.ids['p']}/groups/{group['id']}/roles/{cloud.ids[role]}", cloud.root)
     auth = {
         "identity": {"methods": ["password"], "password": {"user": {"id": eve["id"], "password": "eve's word"}}},
         "scope": {"project": {"id": cloud.ids["p"]}},
@@ -57,6 +59,7 @@ def ask(method: str, path: str, body: Any = None) -> Act:
     return lambda cloud: cloud.ok(method, re.sub("{(.*?)}", lambda name: cloud.ids[name[1]], path), cloud.root, body)
 
 
+MUTABLE = {"immutable": False}
 CHANGES: dict[str, Act] = {
     "user disabled": ask("PATCH", "/users/{eve}", {"user": {"enabled": False}}),
     "user renamed": ask("PATCH", "/users/{eve}", {"user": {"name": "eva"}}),
@@ -72,8 +75,8 @@ CHANGES: dict[str, Act] = {
     "grant of the group revoked": ask("DELETE", "/projects/{p}/groups/{g}/roles/{member}"),
     "another grant": ask("PUT", "/projects/{p}/users/{eve}/roles/{service}"),
     "another grant, inherited": ask("PUT", "/OS-INHERIT/domains/{d}/users/{eve}/roles/{service}/inherited_to_projects"),
-    "role renamed": ask("PATCH", "/roles/{member}", {"role": {"name": "participant"}}),
-    "role deleted": ask("DELETE", "/roles/{member}"),
+    "role renamed": ask("PATCH", "/roles/{member}", {"role": {"name": "participant", "options": MUTABLE}}),
+    "role deleted": ask("DELETE", "/roles/{auditor}"),
     "role implies more": ask("PUT", "/roles/{member}/implies/{service}"),
 }
 UNRELATED: dict[str, Act] = {

@@ -40,7 +40,7 @@ def test_a_token_made_before_shows_the_catalog_of_now(cloud: Cloud) -> None:
 def test_a_region_in_use_stays(cloud: Cloud) -> None:
     assert cloud.v3("PUT", "/regions/North", cloud.root, {"region": {}}).status == 201
     endpoint(cloud, service(cloud)["id"], region_id="North")
-    assert cloud.v3("DELETE", "/regions/North", cloud.root).status == 409
+    assert cloud.v3("DELETE", "/regions/North", cloud.root).status == 403
     assert cloud.v3("GET", "/regions/North", cloud.token("stranger")).status == 200
 
 
@@ -54,9 +54,15 @@ def test_a_project_with_associated_endpoints_sees_only_those(cloud: Cloud) -> No
     group = cloud.ok("POST", "/OS-EP-FILTER/endpoint_groups", cloud.root, {"endpoint_group": group_of})[
         "endpoint_group"
     ]
-    cloud.ok("PUT", f"/OS-EP-FILTER/endpoint_groups/{group['id']}/projects/{project}", cloud.root)
+    association = f"/OS-EP-FILTER/endpoint_groups/{group['id']}/projects/{project}"
+    cloud.ok("PUT", association, cloud.root)
     assert seen(cloud) == {"dns", "identity", "volume"}
-    cloud.ok("DELETE", f"/OS-EP-FILTER/endpoint_groups/{group['id']}/projects/{project}", cloud.root)
+    assert cloud.ok("GET", association, cloud.root)["project_endpoint_group"] == {
+        "endpoint_group_id": group["id"],
+        "project_id": project,
+        "links": {"self": f"https://cloud.test/identity/v3{association}"},
+    }
+    cloud.ok("DELETE", association, cloud.root)
     cloud.ok("DELETE", one, cloud.root)
     assert len(seen(cloud)) == 3
 
@@ -65,8 +71,10 @@ def test_limits_stand_on_registered_ones_and_show_to_those_concerned(cloud: Clou
     place = {"service_id": service(cloud)["id"], "resource_name": "zones"}
     registered = {"registered_limits": [{**place, "default_limit": 10}]}
     limits = {"limits": [{**place, "project_id": cloud.ids["project:demo"], "resource_limit": 5}]}
-    assert cloud.v3("POST", "/limits", cloud.root, limits).status == 404
-    first = cloud.ok("POST", "/registered_limits", cloud.root, registered)["registered_limits"][0]
+    assert cloud.v3("POST", "/limits", cloud.root, limits).status == 403
+    answer = cloud.ok("POST", "/registered_limits", cloud.root, registered)
+    first = answer["registered_limits"][0]
+    assert answer.keys() == {"registered_limits"}
     assert cloud.v3("POST", "/registered_limits", cloud.root, registered).status == 409
     made = cloud.ok("POST", "/limits", cloud.root, limits)["limits"][0]
     assert cloud.v3("DELETE", f"/registered_limits/{first['id']}", cloud.root).status == 403

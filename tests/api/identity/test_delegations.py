@@ -248,3 +248,22 @@ def test_a_delegation_reaches_credentials_of_its_project_only(cloud: Cloud) -> N
     path = f"/credentials/{ours['id']}"
     assert cloud.v3("PATCH", path, robot, {"credential": {"project_id": None}}).status == 403
     assert cloud.v3("PATCH", path, robot, {"credential": {"blob": "z"}}).status == 200
+
+
+def test_key_pairs_of_nobody_are_not_an_empty_list(cloud: Cloud) -> None:
+    assert cloud.v3("GET", "/users/nobody/credentials/OS-EC2", cloud.root).status == 404
+    assert cloud.v3("GET", "/users/nobody/credentials/OS-EC2", cloud.token("demo")).status == 403
+
+
+def test_access_rules_are_filtered(cloud: Cloud) -> None:
+    owner, user = cloud.token("demo"), f"/users/{cloud.ids['demo']}"
+    rules = [{"service": "compute", "method": "GET", "path": f"/v2.1/{noun}"} for noun in ("servers", "flavors")]
+    document = {"name": "robot", "access_rules": rules}
+    cloud.ok("POST", f"{user}/application_credentials", owner, {"application_credential": document})
+
+    def found(query: str) -> set[str]:
+        return {rule["path"] for rule in cloud.ok("GET", f"{user}/access_rules?{query}", owner)["access_rules"]}
+
+    assert found("service=compute&method=GET") == {"/v2.1/servers", "/v2.1/flavors"}
+    assert found("path=/v2.1/servers") == {"/v2.1/servers"}
+    assert found("service=image") == found("method=POST") == found("path=/v2.1") == set()

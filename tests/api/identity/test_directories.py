@@ -249,6 +249,9 @@ def test_memberships_are_shown(people: People) -> None:
     root, anna, staff = people.cloud.root, people.the("users", "anna"), people.the("groups", "staff")
     members = people.cloud.ok("GET", f"/groups/{staff}/users", root)["users"]
     assert [user["name"] for user in members] == ["anna", "bert"]
+    for asked in ("name=bert", "name__icontains=ER", "name__startswith=be", "name__endswith=rt", "name__iexact=BERT"):
+        members = people.cloud.ok("GET", f"/groups/{staff}/users?{asked}", root)["users"]
+        assert [user["name"] for user in members] == ["bert"], asked
     groups = people.cloud.ok("GET", f"/users/{anna}/groups", root)["groups"]
     assert [group["name"] for group in groups] == ["admins", "staff"]
     assert people.cloud.v3("GET", f"/groups/{staff}/users/{anna}", root).status == 204
@@ -388,6 +391,7 @@ def test_the_password_of_the_configuration_is_never_shown_and_sealed_at_rest(peo
     [
         ({"identity": {"driver": 5}}, "identity.driver"),
         ({"identity": {"driver": None}}, "identity.driver"),
+        ({"unheard_of": {}}, "unheard_of"),
         ({"ldap": {"page_size": -1}}, "page_size"),
         ({"ldap": {"query_scope": "all"}}, "query_scope"),
         ({"ldap": {"use_tls": "perhaps"}}, "use_tls"),

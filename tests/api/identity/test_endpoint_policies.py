@@ -24,7 +24,7 @@ class Catalog:
         return self._made("endpoints", "endpoint", document)
 
     def policy(self) -> str:
-        return self._made("policies", "policy", {"type": "application/json", "blob": {"a": "b"}})
+        return self._made("policies", "policy", {"type": "application/json", "blob": '{"a": "b"}'})
 
     def associate(self, place: str) -> str:
         policy = self.policy()

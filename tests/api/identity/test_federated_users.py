@@ -81,7 +81,7 @@ def test_the_older_way_to_a_scope_takes_federated_tokens_only(cloud: Cloud, fede
     assert answer.json["token"]["expires_at"] == federated.shown(token)["expires_at"]
     assert scoped(cloud.token("demo")).status == 401
     body = {"auth": {"identity": {"methods": ["mapped"]}}}
-    assert cloud.v3("POST", "/auth/tokens", body=body).status == 401
+    assert cloud.v3("POST", "/auth/tokens", body=body).status == 400
 
 
 def test_a_user_who_is_disabled_here_is_not_let_in(cloud: Cloud, federated: Federated) -> None:

@@ -91,6 +91,20 @@ def test_tags_are_set_added_removed_and_searched_by(cloud: Cloud) -> None:
     assert cloud.ok("GET", f"/projects/{red['id']}", cloud.root)["project"]["tags"] == ["both", "r"]
 
 
+def test_a_domain_has_tags_too(cloud: Cloud) -> None:
+    domain = cloud.ok("POST", "/domains", cloud.root, {"domain": {"name": "d", "tags": ["a"]}})["domain"]
+    path = f"/domains/{domain['id']}"
+    assert domain["tags"] == cloud.ok("GET", path, cloud.root)["domain"]["tags"] == ["a"]
+    assert cloud.ok("PATCH", path, cloud.root, {"domain": {"description": "x"}})["domain"]["tags"] == ["a"]
+    assert cloud.ok("PATCH", path, cloud.root, {"domain": {"tags": ["b"]}})["domain"]["tags"] == ["b"]
+    assert cloud.ok("GET", f"/projects/{domain['id']}/tags", cloud.root)["tags"] == ["b"]
+    for tags in ("a", None, [5], ["a,b"]):
+        assert cloud.v3("PATCH", path, cloud.root, {"domain": {"tags": tags}}).status == 400
+        assert cloud.v3("POST", "/domains", cloud.root, {"domain": {"name": "e", "tags": tags}}).status == 400
+    body = {"project": {"name": "f", "is_domain": True, "tags": ["c"]}}
+    assert cloud.ok("POST", "/projects", cloud.root, body)["project"]["tags"] == ["c"]
+
+
 def test_an_immutable_project_stays_as_it_is(cloud: Cloud) -> None:
     made = project(cloud, "stone", options={"immutable": True})
     path = f"/projects/{made['id']}"

@@ -23,7 +23,45 @@ def test_a_refusal_never_says_what_was_wrong(cloud: Cloud, name: str, password: 
     answer = cloud.sign_in(name, password or " ")
     assert answer.status == 401
     assert answer.json == {"error": {"code": 401, "message": SENTENCE, "title": "Unauthorized"}}
-    assert answer.headers["WWW-Authenticate"] == 'Keystone uri="https://cloud.test/identity"'
+    assert answer.headers["WWW-Authenticate"] == 'Keystone uri="https://cloud.test/identity/v3"'
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"identity": {"methods": ["password"]}},
+        {"identity": {"methods": ["password"], "password": {"user": {"password": "x"}}}},
+        {"identity": {"methods": ["password"], "password": {"user": {"name": "demo", "password": "x"}}}},
+        {"identity": {"methods": ["password"], "password": {"user": {"name": "demo", "domain": {}, "password": "x"}}}},
+        {"identity": {"methods": ["token"]}},
+        {"identity": {"methods": ["totp"]}},
+        {"identity": {"methods": ["totp"], "totp": {"user": {"passcode": "1", "name": "demo"}}}},
+        {"identity": {"methods": ["application_credential"]}},
+        {
+            "identity": {
+                "methods": ["application_credential"],
+                "application_credential": {"name": "a", "secret": "s"},
+            }
+        },
+    ],
+)
+def test_who_names_nobody_is_told_so(cloud: Cloud, auth: dict[str, object]) -> None:
+    answer = cloud.v3("POST", "/auth/tokens", body={"auth": auth})
+    assert answer.status == 400 and "WWW-Authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize("password", ["demo's word", "wrong"])
+def test_no_proof_is_looked_at_where_another_is_missing(cloud: Cloud, password: str) -> None:
+    user = {"id": cloud.ids["demo"], "password": password}
+    identity = {"methods": ["password", "totp"], "password": {"user": user}}
+    answer = cloud.v3("POST", "/auth/tokens", body={"auth": {"identity": identity}})
+    assert answer.status == 400 and "totp" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("scope", [{"project": {}}, {"project": {"name": "demo"}}, {"domain": {}}])
+def test_a_scope_that_names_nothing_is_told_so(cloud: Cloud, scope: dict[str, object]) -> None:
+    assert cloud.sign_in("demo", scope=scope).status == 400
+    assert cloud.sign_in("demo", "wrong", scope=scope).status == 401
 
 
 def test_a_scope_without_a_role_is_refused_alike(cloud: Cloud) -> None:

@@ -34,6 +34,14 @@ def test_a_password_change_ends_tokens_and_needs_the_old_one(cloud: Cloud, clock
     assert cloud.sign_in("demo").status == 401 and cloud.sign_in("demo", "next").status == 201
 
 
+def test_where_no_history_is_kept_a_password_may_be_chosen_again(cloud: Cloud, clock: VirtualClock) -> None:
+    text, path = cloud.token("demo"), f"/users/{cloud.ids['demo']}/password"
+    clock.advance(1)
+    same = {"user": {"original_password": "demo's word", "password": "demo's word"}}
+    assert cloud.v3("POST", path, text, same).status == 204
+    assert cloud.v3("GET", "/auth/projects", text).status == 401 and cloud.sign_in("demo").status == 201
+
+
 def test_a_locked_password_is_not_changed_by_its_user(cloud: Cloud) -> None:
     path = f"/users/{cloud.ids['demo']}"
     cloud.ok("PATCH", path, cloud.root, {"user": {"options": {"lock_password": True}}})
@@ -83,6 +91,24 @@ class TestLists:
         assert names("name__contains=o&limit=1") == ["demo"]
         assert names("name__istartswith=LOOK") == ["looker"]
         assert names("enabled=false") == []
+
+
+def test_memberships_are_filtered(cloud: Cloud) -> None:
+    group = cloud.ok("POST", "/groups", cloud.root, {"group": {"name": "g"}})["group"]
+    for name in ("demo", "looker"):
+        cloud.ok("PUT", f"/groups/{group['id']}/users/{cloud.ids[name]}", cloud.root)
+
+    def found(path: str, plural: str) -> list[str]:
+        return [record["name"] for record in cloud.ok("GET", path, cloud.root)[plural]]
+
+    users, groups = f"/groups/{group['id']}/users", f"/users/{cloud.ids['demo']}/groups"
+    assert found(users, "users") == ["demo", "looker"]
+    assert found(f"{users}?name=demo", "users") == found(f"{users}?name__startswith=de", "users") == ["demo"]
+    assert found(f"{users}?enabled=false", "users") == found(f"{users}?domain_id=other", "users") == []
+    assert found(f"{users}?password_expires_at=lt:2030-01-01T00:00:00Z", "users") == []
+    assert cloud.v3("GET", f"{users}?password_expires_at=soon", cloud.root).status == 400
+    assert found(groups, "groups") == found(f"{groups}?name=g", "groups") == ["g"]
+    assert found(f"{groups}?name=other", "groups") == []
 
 
 def test_groups_hold_users(cloud: Cloud) -> None:

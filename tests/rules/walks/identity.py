@@ -44,7 +44,7 @@ ENDPOINT = _made(
     {"service_id": "{service_id}", "interface": "public", "url": "https://walk.test/", "region_id": "{region_id}"},
     {"url": "https://walked.test/"},
 )
-POLICY = _made("policy", "policies", {"type": "application/json", "blob": {"a": "b"}}, {"blob": {"a": "c"}})
+POLICY = _made("policy", "policies", {"type": "application/json", "blob": '{"a": "b"}'}, {"blob": '{"a": "c"}'})
 CREDENTIAL = _made(
     "credential",
     "credentials",

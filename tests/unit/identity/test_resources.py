@@ -34,13 +34,37 @@ def test_an_absent_attribute_becomes_its_default() -> None:
         (resources.USER, {"name": "a", "options": {"lock_password": "yes"}}),
         (resources.ENDPOINT, {"service_id": "a", "interface": "inside", "url": "http://a"}),
         (resources.ENDPOINT, {"service_id": "a", "interface": "public", "url": "not a url"}),
+        (resources.ENDPOINT, {"service_id": "a", "interface": "public", "url": "http://a", "name": 5}),
+        (resources.ENDPOINT, {"service_id": "a", "interface": "public", "url": "http://a", "region": ["r"]}),
         (resources.ENDPOINT_GROUP, {"name": "a", "filters": {"colour": "red"}}),
+        (resources.ENDPOINT_GROUP, {"name": "a", "filters": {}}),
+        (resources.ENDPOINT_GROUP, {"name": "a", "filters": {"interface": "public"}, "colour": "red"}),
         (resources.REGISTERED_LIMIT, {"service_id": "a", "resource_name": "b", "default_limit": -2}),
+        (resources.REGISTERED_LIMIT, {"service_id": "a", "resource_name": "b", "default_limit": 2, "colour": "red"}),
+        (resources.LIMIT, {"service_id": "a", "resource_name": "b", "resource_limit": 2, "colour": "red"}),
+        (resources.POLICY, {"type": "a", "blob": {"a": "b"}}),
+        (resources.SERVICE, {"type": "a", "name": ""}),
+        (resources.SERVICE, {"type": "a", "name": "x" * 256}),
+        (resources.USER, {"name": "a", "description": 5}),
+        (resources.USER, {"name": "a", "domain_id": None}),
+        (resources.GROUP, {"name": "a", "domain_id": None}),
     ],
 )
 def test_a_value_that_breaks_a_rule_is_refused(resource: resources.Resource, document: dict[str, Any]) -> None:
     with pytest.raises(AttributeInvalid):
         resource.new(document)
+
+
+@pytest.mark.parametrize("text", ["", None])
+@pytest.mark.parametrize("resource", [resources.SERVICE, resources.ROLE, resources.CONSUMER])
+def test_an_empty_description_is_not_an_absent_one(resource: resources.Resource, text: str | None) -> None:
+    new = resource.new({"name": "a", "type": "a", "description": text})
+    assert resource.record({**resource.row(new), "id": "i"})["description"] == text
+
+
+def test_null_is_shown_where_the_column_has_none() -> None:
+    row = resources.ROLE.row(resources.ROLE.new({"name": "a"}))
+    assert row["domain_id"] == "" and resources.ROLE.record({**row, "id": "i"})["domain_id"] is None
 
 
 def test_a_fixed_attribute_may_be_repeated_but_not_changed() -> None:

@@ -235,21 +235,18 @@ class AuthService:
     # -- the methods
 
     def _prove_password(self, identity: Identity, proven: _Proven) -> None:
-        if identity.password is None:
-            raise AuthenticationFailed()
+        assert identity.password is not None
         ref = identity.password.user
         user = self.log_in.by_password(self.find_user(ref), _called(ref), ref.password or "")
         proven.settle(user, "password")
 
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
-        if identity.token is None:
-            raise AuthenticationFailed()
+        assert identity.token is not None
         self._take_token("token", self._granted(identity.token.id), proven)
 
     def _prove_mapped(self, identity: Identity, proven: _Proven) -> None:
         """The older way to a scope: the unscoped token of a federated user."""
-        if identity.mapped is None:
-            raise AuthenticationFailed()
+        assert identity.mapped is not None
         granted = self._granted(identity.mapped.id)
         if granted.federated is None:
             raise AuthenticationFailed()
@@ -274,8 +271,7 @@ class AuthService:
 
     def _prove_totp(self, identity: Identity, proven: _Proven) -> None:
         """The passcode of this time step or the one before."""
-        if identity.totp is None:
-            raise AuthenticationFailed()
+        assert identity.totp is not None
         ref = identity.totp.user
         user = self.find_user(ref)
         codes = self.passcodes.fitting(user, ref.passcode)
@@ -286,14 +282,17 @@ class AuthService:
 
     def _prove_application_credential(self, identity: Identity, proven: _Proven) -> None:
         method, sql = identity.application_credential, self.db.read()
-        if method is None:
-            raise AuthenticationFailed()
-        credential = None
+        assert method is not None
         if method.id is not None:
             credential = self.delegations.credential(sql, method.id)
         elif method.user is not None and method.name is not None:
             owner = self.find_user(method.user)
             credential = self.delegations.credential_named(sql, owner.id, method.name) if owner else None
+        else:
+            raise AttributeInvalid(
+                "An application credential is named by its id, or by its name and user.",
+                field="auth.identity.application_credential",
+            )
         if not self.passwords.verify(method.secret, credential.secret_hash if credential else None):
             raise AuthenticationFailed()
         assert credential is not None
@@ -314,14 +313,17 @@ class AuthService:
         proven.end(access_token.expires_at)
 
     def find_user(self, ref: UserRef | TotpUser) -> User | None:
-        """Whom a sign-in names, as a directory says now where the user is in one."""
+        """Whom a sign-in names, as a directory says now where the user is in one. Raises AttributeInvalid where it does
+        not name one, whoever there is."""
         sql = self.db.read()
         if ref.id is not None:
             self.directories.look(ref.id, 0)
             return self.principals.user(sql, ref.id)
         domain = ref.domain or DomainRef()
         if ref.name is None or (domain.id is None and domain.name is None):
-            raise AuthenticationFailed()
+            raise AttributeInvalid(
+                "A user is named by the id, or by the name and the domain.", field="auth.identity.user"
+            )
         if self.directories.domains():
             found = None if domain.id else self.principals.domain_named(sql, domain.name or "")
             domain_id = domain.id or (found.id if found else "")
@@ -377,17 +379,22 @@ class AuthService:
             ref, domain = scope.project, scope.project.domain or DomainRef()
             if ref.id is not None:
                 project = self.principals.project(sql, ref.id)
+            elif ref.name is not None and (domain.id is not None or domain.name is not None):
+                project = self.principals.project_named(sql, ref.name, domain.id, domain.name)
             else:
-                project = self.principals.project_named(sql, ref.name or "", domain.id, domain.name)
+                raise AttributeInvalid(
+                    "A project is named by its id, or by its name and domain.", field="auth.scope.project"
+                )
             if project is None or project.is_domain:
                 raise AuthenticationFailed()
             return _Target(ScopeKind.PROJECT, project.id, place=project)
         if scope.domain is not None:
-            found = (
-                self.principals.project(sql, scope.domain.id)
-                if scope.domain.id is not None
-                else self.principals.domain_named(sql, scope.domain.name or "")
-            )
+            if scope.domain.id is not None:
+                found = self.principals.project(sql, scope.domain.id)
+            elif scope.domain.name is not None:
+                found = self.principals.domain_named(sql, scope.domain.name)
+            else:
+                raise AttributeInvalid("A domain is named by its id or its name.", field="auth.scope.domain")
             if found is None or not found.is_domain:
                 raise AuthenticationFailed()
             return _Target(ScopeKind.DOMAIN, found.id, place=found)

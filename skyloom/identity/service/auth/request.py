@@ -49,13 +49,24 @@ class MappedMethod(msgspec.Struct, frozen=True):
     id: str
 
 
+WITH_PROOF = ("password", "token", "totp", "application_credential", "mapped")
+"""The methods whose proof stands in the body, under their own name."""
+
+
 class Identity(msgspec.Struct, frozen=True):
+    """The proof of each method that is named is there, so that none is looked at where one is missing."""
+
     methods: list[str]
     password: PasswordMethod | None = None
     token: TokenMethod | None = None
     totp: TotpMethod | None = None
     application_credential: ApplicationCredentialMethod | None = None
     mapped: MappedMethod | None = None
+
+    def __post_init__(self) -> None:
+        for method in WITH_PROOF:
+            if method in self.methods and getattr(self, method) is None:
+                raise ValueError(f"it names the method {method} and has no '{method}'")
 
 
 class ProjectRef(msgspec.Struct, frozen=True):

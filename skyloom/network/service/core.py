@@ -9,14 +9,15 @@ from skyloom.db import Database, Tx
 from skyloom.network.errors import HTTPBadRequest, OverQuota
 from skyloom.network.settings import Settings
 from skyloom.network.store import quotas
+from skyloom.network.store.rows import EVERYTHING, By
 
 Thing = tuple[str, str]
 """(noun of the driver's contract, id)"""
 
 
-def looker(caller: Caller) -> str | None:
-    """The project whose sight counts when the caller looks for something; None sees everything."""
-    return None if caller.is_admin else caller.project_id or ""
+def looker(caller: Caller) -> By:
+    """Whose sight counts when the caller looks for something."""
+    return EVERYTHING if caller.is_admin else caller.project_id
 
 
 class Core:

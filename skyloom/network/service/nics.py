@@ -33,7 +33,7 @@ from skyloom.network.model import (
     Status,
     Subnet,
 )
-from skyloom.network.service.core import Core, looker
+from skyloom.network.service.core import Core
 from skyloom.network.service.ports import add_port, blank_port, erase_port, subnets_of, visible_network
 from skyloom.network.service.security_groups import SecurityGroups, ensure_default_group
 from skyloom.network.store import ports as port_store
@@ -121,7 +121,7 @@ class Nics:
             listener(sorted(risen))
 
     def _only_network(self, sql: Sql, caller: Caller) -> list[NicRequest]:
-        mine = store.NETWORKS.find(sql, by=caller.project_id or "", is_external=False)
+        mine = store.NETWORKS.find(sql, by=caller.project_id, is_external=False)
         if len(mine) > 1:
             raise TooManyNetworks("Multiple possible networks found, use a Network ID to be more specific.")
         return [NicRequest(network_id=network.id) for network in mine]
@@ -149,7 +149,7 @@ class Nics:
 
     def _given(self, sql: Sql, caller: Caller, request: NicRequest, port_id: str, count: int) -> NicPlan:
         port = store.PORTS.get(sql, port_id)
-        if port is None or looker(caller) not in (None, port.project_id):
+        if port is None or not (caller.is_admin or port.project_id == caller.project_id):
             raise PortNotFound(f"Port {port_id} could not be found.", id=port_id)
         if port.device_id:
             raise NicPortInUse(f"Port {port_id} is still in use by {port.device_id}.", id=port_id)

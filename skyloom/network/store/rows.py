@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from sqlalchemy import (
@@ -36,6 +37,15 @@ LOOKER: BindParameter[str] = bindparam("looker")
 """The project that looks, in the condition on what it may see."""
 
 
+class Sight(Enum):
+    OF_EVERYTHING = "of everything"
+
+
+EVERYTHING: Final = Sight.OF_EVERYTHING
+By = str | Literal[Sight.OF_EVERYTHING] | None
+"""Whose sight counts: that project's, nobody's project's (what belongs to none is still not its own), or EVERYTHING."""
+
+
 def one_of(column: ColumnElement[Any], name: str = "wanted") -> ColumnElement[bool]:
     return column.in_(bindparam(name, expanding=True))
 
@@ -60,7 +70,7 @@ class Rows(Generic[M]):
     """`make` is the struct of one row, its fields in the order of the columns of `query`.
 
     `seen`: the condition on what the project LOOKER may see; without it, its own. The verbs that look take that
-    project as `by`; None sees everything. `elsewhere`: what lists are filtered by and other tables hold.
+    project as `by`. `elsewhere`: what lists are filtered by and other tables hold.
     """
 
     def __init__(
@@ -93,20 +103,20 @@ class Rows(Generic[M]):
         row = sql.execute(self._one, {"wanted": id}).first()
         return None if row is None else self.make(*row)
 
-    def get_visible(self, sql: Sql, id: str, by: str | None) -> M | None:
-        if by is None:
+    def get_visible(self, sql: Sql, id: str, by: By) -> M | None:
+        if by is EVERYTHING:
             return self.get(sql, id)
         row = sql.execute(self._one_seen, {"wanted": id, "looker": by}).first()
         return None if row is None else self.make(*row)
 
-    def find(self, sql: Sql, *conditions: ColumnElement[bool], by: str | None = None, **fields: Any) -> list[M]:
+    def find(self, sql: Sql, *conditions: ColumnElement[bool], by: By = EVERYTHING, **fields: Any) -> list[M]:
         """Those whose fields have these values, or one of the values of a list, in the order of creation.
 
         `conditions` are constants: the statement is kept by them and by the names of the fields.
         """
         seen, looker = self._sight(by)
         shape = tuple([(name, isinstance(value, LISTS)) for name, value in fields.items()])
-        key = by is None, shape, conditions
+        key = by is EVERYTHING, shape, conditions
         statement = self._finders.get(key)
         if statement is None:
             own = [self._is(name, is_list) for name, is_list in shape]
@@ -121,7 +131,7 @@ class Rows(Generic[M]):
         self,
         sql: Sql,
         page: Page,
-        by: str | None,
+        by: By,
         filters: Mapping[str, Sequence[Any]],
         tags: Mapping[str, Sequence[str]],
     ) -> list[M] | None:
@@ -142,8 +152,8 @@ class Rows(Generic[M]):
     def by_ids(self, sql: Sql, ids: Sequence[str]) -> dict[str, M]:
         return {row.id: row for row in self.find(sql, id=ids)}  # type: ignore[attr-defined]
 
-    def _sight(self, by: str | None) -> tuple[list[ColumnElement[bool]], dict[str, str]]:
-        return ([], {}) if by is None else ([self._seen], {"looker": by})
+    def _sight(self, by: By) -> tuple[list[ColumnElement[bool]], dict[str, str | None]]:
+        return ([], {}) if by is EVERYTHING else ([self._seen], {"looker": by})
 
     def add(self, tx: Tx, thing: M) -> None:
         tx.execute(self._add, self.values(thing))

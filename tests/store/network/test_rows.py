@@ -3,7 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
+from skyloom.access import Caller
 from skyloom.network import store
+from skyloom.network.errors import PortNotFound
+from skyloom.network.model import NicRequest
 from skyloom.network.store.rows import CHUNK
 
 
@@ -41,6 +44,23 @@ def test_who_looks_finds_what_it_may_see(service, caller, database, networks):
     sql = database.read()
     assert store.NETWORKS.find(sql, by="other", name="b") == []
     assert len(store.NETWORKS.find(sql, by=caller.project_id, name="b")) == len(store.NETWORKS.find(sql, name="b")) == 2
+
+
+def test_who_has_no_project_sees_nothing_that_belongs_to_none(service, caller, database, networks):
+    """The ports of floating addresses and gateways have no owner either; they are the operator's."""
+    admin = replace(caller, roles=frozenset({"admin"}))
+    external = service.networks.create(admin, [{"name": "out", "is_external": True}])[0]
+    service.subnets.create(admin, [{"network_id": external.id, "ip_version": 4, "cidr": "198.51.100.0/24"}])
+    service.floatingips.create(caller, [{"floating_network_id": external.id}])
+    (ownerless,) = store.PORTS.find(database.read(), network_id=external.id, project_id="")
+    of_a_domain = Caller(user_id="u", domain_id="d", roles=frozenset({"member", "reader"}))
+    assert of_a_domain.project_id is None
+    with pytest.raises(PortNotFound):
+        service.ports.get(of_a_domain, ownerless.id)
+    with pytest.raises(PortNotFound):
+        service.check_nics(of_a_domain, [NicRequest(port_id=ownerless.id)], 1)
+    for found in (store.PORTS.find(database.read(), by=None), store.NETWORKS.find(database.read(), by=None)):
+        assert [each.id for each in found] == ([external.id] if found else [])
 
 
 def test_a_change_writes_the_fields_it_names_and_raises_the_revision(service, caller, networks):

@@ -1,13 +1,9 @@
 """Tables of compute. What is searched by has a column; what is only shown is one JSON document a column."""
 
-import msgspec
 from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
 from skyloom.compute.model import Fault, FlavorShape, ImageFacts
 from skyloom.db import Json, Timestamp, metadata
-
-encode = msgspec.json.Encoder().encode
-
 
 server = Table(
     "server",

@@ -59,11 +59,11 @@ def run(connection: Connection, statement: Executable, parameters: Params | None
     return Rows(found, cursor.rowcount)
 
 
-def run_text(connection: Connection, text: str) -> None:
-    """A constant statement without parameters and results, on the same short way."""
+def run_text(connection: Connection, text: str) -> Any:
+    """The driver's cursor of a constant statement without parameters, on the same short way."""
     driver: Any = connection.connection.dbapi_connection
     try:
-        driver.execute(text)
+        return driver.execute(text)
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, text, (), None, None)
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, Text, Update, and_, bindparam, false, func, insert, or_, select, update
 
 from skyloom.compute.model import Server, TaskState
-from skyloom.compute.tables import encode, server
+from skyloom.compute.tables import server
 from skyloom.db import Sql
 from skyloom.db.listing import Page, paged
 
@@ -187,4 +188,4 @@ def _state(vm_state: str, tasks: Collection[str | None] | None) -> ColumnElement
 
 def _has_tag(tag: str) -> ColumnElement[bool]:
     """Tags are kept as a JSON list of strings; within one a quote is escaped, so `"tag"` finds whole tags only."""
-    return server.c.tags.cast(Text).contains(encode(tag).decode(), autoescape=True)
+    return server.c.tags.cast(Text).contains(msgspec.json.encode(tag).decode(), autoescape=True)

@@ -144,9 +144,8 @@ class IdentityService:
         return self.sessions.authenticate(token, method, path, certificate)
 
     def catalog_of(self, granted: Granted) -> tuple[bytes, bytes]:
-        """The catalog that the token shows, and the service providers (nothing where there are none), as JSON."""
-        if granted.generation < 0:
-            self.freshness.generation()
+        """The catalog that the token shows, and the service providers (nothing where there are none), as JSON; as they
+        were when the token was read, or later."""
         return self.catalog.json(granted.project.id if granted.project else None), self.catalog.service_providers()
 
     def bootstrap(self, seed: Bootstrap) -> None:

@@ -273,8 +273,9 @@ def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:
     return found
 
 
-def _user(row: Row[Any] | None) -> User | None:
-    return None if row is None else User(**row._mapping)
+def _user(row: Sequence[Any] | None) -> User | None:
+    """The columns stand in the order of the fields."""
+    return None if row is None else User(*row)
 
 
 def _projects(rows: Iterable[Row[Any]], also_disabled: bool = False) -> list[Project]:

@@ -1,18 +1,21 @@
 """A token that one process has cached ends when another process changes what it rests on, and only then."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from skyloom.access import Policy
+from skyloom.access import SYSTEM, Policy
 from skyloom.access.vault import Vault
 from skyloom.clock import VirtualClock
 from skyloom.db import Database
 from skyloom.identity import RULES, IdentityService, IdentitySettings
-from skyloom.identity.errors import TokenInvalid
+from skyloom.identity.errors import AuthenticationFailed, TokenInvalid
+from skyloom.identity.service.auth.request import AuthRequest
 from tests.api.identity.conftest import Cloud
 
 Act = Callable[[Cloud], object]
@@ -25,6 +28,12 @@ def other(cloud: Cloud, tmp_path: Path, clock: VirtualClock, settings: IdentityS
     database = Database(f"sqlite:///{tmp_path}/skyloom.db", clock)
     yield IdentityService(database, Policy([RULES]), Vault.at(tmp_path / "key"), settings, "https://cloud.test")
     database.close()
+
+
+def anew(service: IdentityService) -> IdentityService:
+    """A process that remembers nothing."""
+    policy, vault = service.sessions.ground.policy, service.sessions.keys.vault
+    return IdentityService(service.db, policy, vault, service.settings, service.public_url)
 
 
 def shown(service: IdentityService, token: str) -> Any:
@@ -105,6 +114,52 @@ def test_what_a_token_rests_on_makes_it_be_read_again(cloud: Cloud, other: Ident
     change(cloud)
     assert shown(other, token) != before
     assert shown(other, token) == shown(cloud.service, token)
+
+
+NAMED = {
+    "project, id": {"project": {"id": "{p}"}},
+    "project, name": {"project": {"name": "p", "domain": {"id": "{d}"}}},
+    "project, names": {"project": {"name": "p", "domain": {"name": "d"}}},
+    "domain, id": {"domain": {"id": "{d}"}},
+    "domain, name": {"domain": {"name": "d"}},
+}
+REPLACED: dict[str, Act] = {
+    "project replaced": lambda cloud: [
+        cloud.ok("DELETE", f"/projects/{cloud.ids['p']}", cloud.root),
+        cloud.ok("POST", "/projects", cloud.root, {"project": {"name": "p", "domain_id": cloud.ids["d"]}}),
+    ],
+    "name handed on": lambda cloud: [
+        cloud.ok("PATCH", f"/projects/{cloud.ids['p']}", cloud.root, {"project": {"name": "old"}}),
+        cloud.ok("POST", "/projects", cloud.root, {"project": {"name": "p", "domain_id": cloud.ids["d"]}}),
+    ],
+    "domains change names": lambda cloud: [
+        cloud.ok("PATCH", f"/domains/{cloud.ids['d']}", cloud.root, {"domain": {"name": "old"}}),
+        cloud.ok("POST", "/domains", cloud.root, {"domain": {"name": "d"}}),
+    ],
+}
+
+
+def signed_in(cloud: Cloud, service: IdentityService, scope: Any) -> Any:
+    """What the process gives eve who asks for the scope; None where it refuses."""
+    by_password = {"user": {"id": cloud.ids["eve"], "password": "eve's word"}}
+    filled = re.sub("{([a-z]+)}", lambda name: cloud.ids[name[1]], json.dumps(scope))
+    auth = {"identity": {"methods": ["password"], "password": by_password}, "scope": json.loads(filled)}
+    try:
+        granted = service.auth.issue(SYSTEM, msgspec.convert(auth, AuthRequest))
+    except AuthenticationFailed:
+        return None
+    return granted.user, granted.project, granted.domain, granted.roles
+
+
+@pytest.mark.parametrize("change", [*CHANGES.values(), *REPLACED.values()], ids=[*CHANGES, *REPLACED])
+def test_a_sign_in_sees_what_another_process_has_changed(cloud: Cloud, other: IdentityService, change: Act) -> None:
+    tenant(cloud)
+    cloud.ok("PUT", f"/domains/{cloud.ids['d']}/groups/{cloud.ids['g']}/roles/{cloud.ids['member']}", cloud.root)
+    before = {name: signed_in(cloud, other, scope) for name, scope in NAMED.items()}
+    assert None not in before.values()
+    change(cloud)
+    fresh = {name: signed_in(cloud, anew(other), scope) for name, scope in NAMED.items()}
+    assert {name: signed_in(cloud, other, scope) for name, scope in NAMED.items()} == fresh != before
 
 
 @pytest.mark.parametrize("change", UNRELATED.values(), ids=UNRELATED.keys())

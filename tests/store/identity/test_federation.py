@@ -150,15 +150,22 @@ def test_a_cached_token_ends_with_the_membership_it_stands_on(identity: Identity
     (demo,) = identity.projects.list(ADMIN, Query({"name": "demo"})).records
     (role,) = identity.roles.list(ADMIN, Query({"name": "reader"})).records
     identity.grants.create(ADMIN, Grant("group", staff["id"], "project", demo["id"], role["id"]))
+    identity.identity_providers.update(ADMIN, "acme", {"authorization_ttl": 10})
     granted = identity.federation.accept(NOBODY, "acme", "oidc", attributes("anna"))
     sql = identity.db.read()
+
+    def groups() -> list[str]:
+        federated = identity.sessions.granted(granted.text).federated
+        assert federated is not None
+        return list(federated.group_ids)
+
     assert identity.principals.roles_on_project(sql, granted.user.id, demo["id"])
-    assert identity.authenticate(granted.text).user_id == granted.user.id
-    fresh = identity.sessions.granted(granted.text).fresh_until_us
-    assert fresh is not None
-    clock.advance(3599)
+    assert groups() == [staff["id"]]
+    clock.advance(599)
+    assert groups() == [staff["id"]]
     assert identity.principals.roles_on_project(sql, granted.user.id, demo["id"])
     clock.advance(1)
+    assert groups() == []
     assert not identity.principals.roles_on_project(sql, granted.user.id, demo["id"])
     assert not identity.principals.projects_of(sql, granted.user.id)[1:]
 

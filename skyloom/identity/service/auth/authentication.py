@@ -18,6 +18,7 @@ from skyloom.identity.model import AccessToken, ApplicationCredential, Project, 
 from skyloom.identity.oauth1 import SignedCall
 from skyloom.identity.passwords import Passwords
 from skyloom.identity.service.auth.log_in import LogIn
+from skyloom.identity.service.auth.named import Named
 from skyloom.identity.service.auth.passcodes import Passcode, Passcodes
 from skyloom.identity.service.auth.receipts import Receipts, fulfils
 from skyloom.identity.service.auth.request import AuthRequest, DomainRef, Identity, Scope, TotpUser, UserRef
@@ -82,6 +83,12 @@ class _Target:
 UNSCOPED = _Target(ScopeKind.UNSCOPED)
 
 
+def _placed(kind: ScopeKind, place: Project | None) -> _Target:
+    if place is None:
+        raise AuthenticationFailed()
+    return _Target(kind, place.id, place=place)
+
+
 class AuthService:
     def __init__(
         self,
@@ -102,13 +109,13 @@ class AuthService:
         self.principals = ground.principals
         self.sessions = sessions
         self.delegations = delegations
-        self.directories = directories
         self.credentials = credentials
         self.oauth1 = oauth1
         self.passwords = passwords
         self.log_in = log_in
         self.passcodes = passcodes
         self.receipts = receipts
+        self.named = Named(ground.db, ground.principals, directories, sessions.freshness)
         self.settings = settings
         self._prove: Mapping[str, Callable[[Identity, _Proven], None]] = {
             "password": self._prove_password,
@@ -132,7 +139,8 @@ class AuthService:
             raise AuthenticationFailed()
         self.passcodes.spend(proven.passcodes)
         proven.methods = list(self.receipts.check(proven.user, proven.methods, receipt))
-        return self._issue(caller, proven, self._target(request.scope, proven))
+        generation = self.sessions.freshness.generation()
+        return self._issue(generation, caller, proven, self._target(generation, request.scope, proven))
 
     def issue_signed(self, caller: Caller, request: SignedRequest) -> Granted:
         """The token of who signed an EC2 request; asked for by the gateway, which needs its own right to ask."""
@@ -151,7 +159,7 @@ class AuthService:
         proven.settle(self.principals.user(self.db.read(), user_id), "mapped")
         assert proven.user is not None
         proven.methods = list(self.receipts.check(proven.user, proven.methods, ""))
-        return self._issue(caller, proven, UNSCOPED)
+        return self._issue(self.sessions.freshness.generation(), caller, proven, UNSCOPED)
 
     def issue_bound(self, caller: Caller, user_id: str, project_id: str, thumbprint: str) -> Granted:
         """The token of a user who has proven to have a certificate: good together with it only."""
@@ -160,7 +168,8 @@ class AuthService:
         assert proven.user is not None
         if not fulfils(proven.user.options, proven.methods):
             raise AuthenticationFailed()
-        return self._issue(caller, proven, _Target(ScopeKind.PROJECT, project_id))
+        generation, target = self.sessions.freshness.generation(), _Target(ScopeKind.PROJECT, project_id)
+        return self._issue(generation, caller, proven, target)
 
     def _issue_for_key(self, caller: Caller, access: str, is_right: Callable[[KeyPair], bool]) -> Granted:
         found = self.credentials.key_pair(self.db.read(), access)
@@ -171,9 +180,10 @@ class AuthService:
         proven.settle(self.principals.user(self.db.read(), row["user_id"]), "ec2credential")
         if pair.app_cred_id is not None:
             self._bind(proven, pair.app_cred_id, row["project_id"])
+        target = _Target(ScopeKind.PROJECT, row["project_id"])
         if pair.trust_id is not None:
-            return self._issue(caller, proven, self._trust_target(pair.trust_id, proven))
-        return self._issue(caller, proven, _Target(ScopeKind.PROJECT, row["project_id"]))
+            target = self._trust_target(pair.trust_id, proven)
+        return self._issue(self.sessions.freshness.generation(), caller, proven, target)
 
     def _bind(self, proven: _Proven, credential_id: str, project_id: str) -> None:
         """What was made by an application credential is good for no more than that one, and for no longer."""
@@ -185,7 +195,7 @@ class AuthService:
             raise AuthenticationFailed()
         proven.credential, proven.expires_at = found, found.expires_at
 
-    def _issue(self, caller: Caller, proven: _Proven, target: _Target) -> Granted:
+    def _issue(self, generation: int, caller: Caller, proven: _Proven, target: _Target) -> Granted:
         assert proven.user is not None
         if not self.log_in.rules.is_enabled(proven.user):
             raise AuthenticationFailed()
@@ -212,9 +222,9 @@ class AuthService:
             protocol_id=proven.protocol_id,
             thumbprint=proven.thumbprint,
         )
-        granted = self.sessions.grant(self.sessions.pack(token), token, proven.user, target.place)
+        granted = self.sessions.grant(generation, self.sessions.pack(token), token, proven.user, target.place)
         if granted is None and target.is_default:
-            return self._issue(caller, proven, UNSCOPED)
+            return self._issue(generation, caller, proven, UNSCOPED)
         if granted is None and trust is not None:
             raise ScopeNotAllowed(f"Trust {trust.id} cannot be used: its trustor or a role that it hands on is gone.")
         if granted is None:
@@ -237,7 +247,7 @@ class AuthService:
     def _prove_password(self, identity: Identity, proven: _Proven) -> None:
         assert identity.password is not None
         ref = identity.password.user
-        user = self.log_in.by_password(self.find_user(ref), _called(ref), ref.password or "")
+        user = self.log_in.by_password(self.named.user(ref), _called(ref), ref.password or "")
         proven.settle(user, "password")
 
     def _prove_token(self, identity: Identity, proven: _Proven) -> None:
@@ -273,7 +283,7 @@ class AuthService:
         """The passcode of this time step or the one before."""
         assert identity.totp is not None
         ref = identity.totp.user
-        user = self.find_user(ref)
+        user = self.named.user(ref)
         codes = self.passcodes.fitting(user, ref.passcode)
         if not self.log_in.lockout.admits("totp", user, _called(ref), bool(codes), bool(codes)):
             raise AuthenticationFailed()
@@ -286,7 +296,7 @@ class AuthService:
         if method.id is not None:
             credential = self.delegations.credential(sql, method.id)
         elif method.user is not None and method.name is not None:
-            owner = self.find_user(method.user)
+            owner = self.named.user(method.user)
             credential = self.delegations.credential_named(sql, owner.id, method.name) if owner else None
         else:
             raise AttributeInvalid(
@@ -312,26 +322,6 @@ class AuthService:
         proven.access_token = access_token
         proven.end(access_token.expires_at)
 
-    def find_user(self, ref: UserRef | TotpUser) -> User | None:
-        """Whom a sign-in names, as a directory says now where the user is in one. Raises AttributeInvalid where it does
-        not name one, whoever there is."""
-        sql = self.db.read()
-        if ref.id is not None:
-            self.directories.look(ref.id, 0)
-            return self.principals.user(sql, ref.id)
-        domain = ref.domain or DomainRef()
-        if ref.name is None or (domain.id is None and domain.name is None):
-            raise AttributeInvalid(
-                "A user is named by the id, or by the name and the domain.", field="auth.identity.user"
-            )
-        if self.directories.domains():
-            found = None if domain.id else self.principals.domain_named(sql, domain.name or "")
-            domain_id = domain.id or (found.id if found else "")
-            if self.directories.of(domain_id) is not None:
-                user_id = self.directories.user_named(domain_id, ref.name)
-                return self.principals.user(sql, user_id) if user_id else None
-        return self.principals.user_named(sql, ref.name, domain.id, domain.name)
-
     def _check_fresh(self, request: SignedRequest) -> None:
         """A signature counts for a quarter of an hour, so that a stolen one is soon worth nothing."""
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -347,7 +337,7 @@ class AuthService:
 
     # -- the scope
 
-    def _target(self, scope: Scope | str | None, proven: _Proven) -> _Target:
+    def _target(self, generation: int, scope: Scope | str | None, proven: _Proven) -> _Target:
         """The scope asked for; without a word of it the credential's project, or the user's default one if usable."""
         assert proven.user is not None
         if proven.access_token is not None:
@@ -356,48 +346,28 @@ class AuthService:
             return _Target(ScopeKind.PROJECT, proven.access_token.project_id)
         if proven.credential is not None:
             own = _Target(ScopeKind.PROJECT, proven.credential.project_id)
-            if isinstance(scope, Scope) and self._asked(scope, proven) != own:
+            if isinstance(scope, Scope) and self._asked(generation, scope, proven) != own:
                 raise AuthenticationFailed()
             return own
         if isinstance(scope, str) or (scope is not None and scope.unscoped is not None):
             return UNSCOPED
         if scope is not None:
-            return self._asked(scope, proven)
+            return self._asked(generation, scope, proven)
         default = proven.user.default_project_id
         if default and "token" not in proven.methods:
             return _Target(ScopeKind.PROJECT, default, is_default=True)
         return UNSCOPED
 
-    def _asked(self, scope: Scope, proven: _Proven) -> _Target:
-        sql = self.db.read()
+    def _asked(self, generation: int, scope: Scope, proven: _Proven) -> _Target:
         asked = [part for part in (scope.project, scope.domain, scope.system, scope.trust) if part is not None]
         if len(asked) != 1:
             raise AttributeInvalid("The scope names one of project, domain, system and OS-TRUST:trust.", field="scope")
         if scope.trust is not None:
             return self._trust_target(scope.trust.id, proven)
         if scope.project is not None:
-            ref, domain = scope.project, scope.project.domain or DomainRef()
-            if ref.id is not None:
-                project = self.principals.project(sql, ref.id)
-            elif ref.name is not None and (domain.id is not None or domain.name is not None):
-                project = self.principals.project_named(sql, ref.name, domain.id, domain.name)
-            else:
-                raise AttributeInvalid(
-                    "A project is named by its id, or by its name and domain.", field="auth.scope.project"
-                )
-            if project is None or project.is_domain:
-                raise AuthenticationFailed()
-            return _Target(ScopeKind.PROJECT, project.id, place=project)
+            return _placed(ScopeKind.PROJECT, self.named.project(generation, scope.project))
         if scope.domain is not None:
-            if scope.domain.id is not None:
-                found = self.principals.project(sql, scope.domain.id)
-            elif scope.domain.name is not None:
-                found = self.principals.domain_named(sql, scope.domain.name)
-            else:
-                raise AttributeInvalid("A domain is named by its id or its name.", field="auth.scope.domain")
-            if found is None or not found.is_domain:
-                raise AuthenticationFailed()
-            return _Target(ScopeKind.DOMAIN, found.id, place=found)
+            return _placed(ScopeKind.DOMAIN, self.named.domain(generation, scope.domain))
         if scope.system is not None and scope.system.get("all"):
             return _Target(ScopeKind.SYSTEM, "all")
         raise AuthenticationFailed()

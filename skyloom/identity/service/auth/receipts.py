@@ -45,6 +45,8 @@ class Receipts:
         """The methods by which the user came, those of the receipt `text` (or "") among them. Raises MethodsMissing
         with a new receipt when the user's rules want more, AuthenticationFailed for a receipt that does not count. A
         receipt got by another one ends when that does."""
+        if not text and fulfils(user.options, methods):
+            return methods
         ends_at = self.clock.now() + self.life
         if text:
             before = self._valid(user, text)

@@ -257,7 +257,7 @@ class Federation:
         if user.id is None and user.name is None:
             raise NotMapped("it names no local user")
         domain = DomainRef(self._domain(self.db.read(), user.domain, provider))
-        found = self.auth.find_user(UserRef(user.id, user.name, domain))
+        found = self.auth.named.user(UserRef(user.id, user.name, domain))
         if found is None:
             raise NotMapped("there is no local user of that id or name")
         return found.id

@@ -7,11 +7,14 @@ that nothing else is affected, so it stands here, in one place, for each action.
 """
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
+from typing import Generic, TypeVar
 
 from skyloom.db import Database
 from skyloom.identity.store.principals import Principals
 
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 CATALOG = "catalog"
 OF_NOTHING = frozenset(
     f"identity:{action}"
@@ -95,3 +98,29 @@ class Freshness:
             self._changed = changed
             self._everything = max([self._everything, *missing])
             self._seen = max(seen, now)
+
+
+class Remembered(Generic[Key, Value]):
+    """What was read of identity data, by key, for as long as nothing changes that it rests on: the latest `most`.
+
+    `generation` is what the freshness has just told: who asks for it knows what has changed until now.
+    """
+
+    def __init__(self, freshness: Freshness, most: int = REMEMBERED):
+        self.freshness = freshness
+        self.most = most
+        self._known: dict[Key, tuple[int, Collection[str], Value]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, generation: int, key: Key) -> Value | None:
+        known = self._known.get(key)
+        if known is None or not (known[0] >= generation or self.freshness.is_fresh(known[0], known[1])):
+            return None
+        return known[2]
+
+    def keep(self, generation: int, key: Key, value: Value, things: Collection[str]) -> None:
+        """`generation`: that of before it was read. `things`: the ids that it rests on."""
+        with self._lock:
+            self._known[key] = generation, things, value
+            while len(self._known) > self.most:
+                del self._known[next(iter(self._known))]

@@ -1,9 +1,9 @@
 """From a token to its caller: what each request passes through, so it is cached until something it rests on changes."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from skyloom.access import Caller
 from skyloom.access.vault import Vault
@@ -13,7 +13,7 @@ from skyloom.identity.errors import RequestNotAllowed, TokenInvalid, TokenNotFou
 from skyloom.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.registry import Ground
-from skyloom.identity.service.tokens.freshness import Freshness
+from skyloom.identity.service.tokens.freshness import Freshness, Remembered
 from skyloom.identity.service.tokens.keys import TokenKeys
 from skyloom.identity.service.tokens.standing import Standings
 from skyloom.identity.settings import IdentitySettings
@@ -32,13 +32,11 @@ class Federated:
     group_ids: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """A valid token with all that is read for it: what a token's body shows and a caller is made of.
 
-    `rests_on`: ids of all that was read for it; a change of any of them may end it. `generation`: it was true then.
-    `fresh_until_us`: later, what is said here must be read again: a directory was asked, or a membership ends. `drawn`
-    keeps what was rendered of it, which lives as long as the grant.
+    `rests_on`: ids of what was read for it besides its own; a change of any of them may end it. `drawn` keeps what was
+    rendered of it, which lives as long as the grant.
     """
 
     text: str
@@ -51,14 +49,8 @@ class Granted:
     trust: Trust | None = None
     access_token: AccessToken | None = None
     federated: Federated | None = None
-    generation: int = -1
-    fresh_until_us: int | None = None
     rests_on: frozenset[str] = frozenset()
-    caller: Caller = field(init=False)
-    drawn: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "caller", _caller(self))
+    drawn: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def is_system(self) -> bool:
@@ -74,6 +66,15 @@ class Granted:
     @property
     def access_rules(self) -> Sequence[AccessRule] | None:
         return self.credential.access_rules if self.credential else None
+
+
+class Session(Struct, frozen=True):
+    """A token as it is remembered. `fresh_until_us`: later, what is said here must be read again: a directory was
+    asked, or a membership ends."""
+
+    granted: Granted
+    caller: Caller
+    fresh_until_us: int | None
 
 
 class Sessions:
@@ -99,36 +100,36 @@ class Sessions:
         self.standings = Standings(ground.db, ground.principals, freshness)
         self.settings = settings
         self.keys = TokenKeys(ground.db, vault, settings)
-        self._cache: OrderedDict[str, Granted] = OrderedDict()
-        self._cache_lock = threading.Lock()
+        self._cache = Remembered[str, Session](freshness, settings.cached_tokens)
 
     # -- a token as it comes
 
     def authenticate(self, text: str, method: str, path: str, certificate: bytes | None = None) -> Caller:
         """Who comes with this X-Auth-Token, for this request; raises TokenInvalid, RequestNotAllowed."""
-        granted = self.granted(text)
+        session = self._session(text)
+        granted = session.granted
         if granted.token.thumbprint is not None and not is_bound_to(granted.token.thumbprint, certificate):
             raise TokenInvalid()
         if granted.access_rules is not None and not allows(granted.access_rules, method, path):
             raise RequestNotAllowed()
-        return granted.caller
+        return session.caller
 
     def granted(self, text: str) -> Granted:
         """The token if it is valid now; raises TokenInvalid. One small read, where it is cached and nothing changed."""
-        generation = self.freshness.generation()
-        cached, now_us = self._cache.get(text), microseconds(self.db.clock.now())
+        return self._session(text).granted
+
+    def _session(self, text: str) -> Session:
+        generation, now_us = self.freshness.generation(), microseconds(self.db.clock.now())
+        cached = self._cache.find(generation, text)
         if (
             cached is not None
-            and cached.token.expires_us > now_us
+            and cached.granted.token.expires_us > now_us
             and (cached.fresh_until_us is None or cached.fresh_until_us > now_us)
-            and self.freshness.is_fresh(cached.generation, cached.rests_on)
         ):
             return cached
-        found = self._read(text, generation, 0)
-        with self._cache_lock:
-            self._cache[text] = found
-            while len(self._cache) > self.settings.cached_tokens:
-                self._cache.popitem(last=False)
+        granted = self._read(generation, text, 0)
+        found = Session(granted, _caller(granted), self._fresh_until_us(granted))
+        self._cache.keep(generation, text, found, granted.rests_on | _things(granted))
         return found
 
     def validate(self, caller: Caller, text: str, action: str, also_expired: bool) -> Granted:
@@ -152,20 +153,19 @@ class Sessions:
     def _subject(self, text: str, also_expired: bool) -> Granted:
         try:
             if also_expired:
-                return self._read(text, -1, self.settings.expired_window_s * 1_000_000)
+                return self._read(self.freshness.generation(), text, self.settings.expired_window_s * 1_000_000)
             return self.granted(text)
         except TokenInvalid as error:
             raise TokenNotFound() from error
 
-    def _read(self, text: str, generation: int, window_us: int) -> Granted:
+    def _read(self, generation: int, text: str, window_us: int) -> Granted:
         token = self.keys.unpack(text)
         if token.expires_us + window_us <= microseconds(self.db.clock.now()):
             raise TokenInvalid()
-        found = self.grant(text, token)
+        found = self.grant(generation, text, token)
         if found is None or self.ground.revocations.is_revoked(self.db.read(), token.audit_ids):
             raise TokenInvalid()
-        rests_on = found.rests_on | _things(found)
-        return replace(found, generation=generation, fresh_until_us=self._fresh_until_us(found), rests_on=rests_on)
+        return found
 
     def _fresh_until_us(self, granted: Granted) -> int | None:
         """Of a token that a user of a directory, or one with groups that an identity provider gave, has part in."""
@@ -182,13 +182,17 @@ class Sessions:
     # -- what a token grants now
 
     def grant(
-        self, text: str, token: Token, proven: User | None = None, place: Project | None = None
+        self, generation: int, text: str, token: Token, proven: User | None = None, place: Project | None = None
     ) -> Granted | None:
         """The token with its user, scope and roles as they are now; None when they no longer carry it.
 
-        `proven`, `place`: who has just authenticated, and the scope that was just read; they are not read again.
+        `generation`: as for Remembered. `proven`, `place`: who has just authenticated, and the scope that was just
+        found; they are not read again.
         """
-        user = proven if proven and proven.id == token.user_id else self._user(token.user_id, token)
+        user = proven
+        if user is None or user.id != token.user_id:
+            user = self._user(token.user_id, token)
+            generation = self.freshness.generation()  # a directory may have told something new of the user
         if user is None:
             return None
         federated = self._federated(token) if token.identity_provider_id is not None else None
@@ -202,15 +206,15 @@ class Sessions:
         if token.scope is ScopeKind.UNSCOPED:
             return Granted(text, token, user, (), federated=federated)
         if token.scope is ScopeKind.SYSTEM:
-            roles = self.standings.roles(user, None)
+            roles = self.standings.roles(generation, user, None)
             return Granted(text, token, user, roles, federated=federated) if roles else None
         scope = place or self.principals.project(sql, token.scope_id)
         if scope is None or not scope.enabled or scope.is_domain != (token.scope is ScopeKind.DOMAIN):
             return None
         if token.scope is ScopeKind.DOMAIN:
-            roles = self.standings.roles(user, scope)
+            roles = self.standings.roles(generation, user, scope)
             return Granted(text, token, user, roles, domain=scope, federated=federated) if roles else None
-        roles = self.standings.roles(user, scope)
+        roles = self.standings.roles(generation, user, scope)
         credential = None
         if token.application_credential_id is not None:
             credential = self.delegations.credential(sql, token.application_credential_id)

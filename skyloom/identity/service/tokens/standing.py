@@ -6,44 +6,28 @@ is the longest of the reads that this takes.
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from skyloom.db import Database
 from skyloom.identity.model import SYSTEM_ID, Project, Role, User
-from skyloom.identity.service.tokens.freshness import Freshness
+from skyloom.identity.service.tokens.freshness import Freshness, Remembered
 from skyloom.identity.store.principals import Principals
-
-KEPT = 10_000
-"""Standings; at more, all are forgotten."""
-
-
-class _Standing(Struct, frozen=True):
-    """The roles as they were at that generation, or later."""
-
-    generation: int
-    roles: Sequence[Role]
 
 
 class Standings:
     def __init__(self, db: Database, principals: Principals, freshness: Freshness):
         self.db = db
         self.principals = principals
-        self.freshness = freshness
-        self._known: dict[tuple[str, str], _Standing] = {}
+        self._known = Remembered[tuple[str, str], Sequence[Role]](freshness)
 
-    def roles(self, user: User, place: Project | None) -> Sequence[Role]:
+    def roles(self, generation: int, user: User, place: Project | None) -> Sequence[Role]:
         """On the project or in the domain `place`, or on the system; inherited and implied ones among them."""
         if user.groups_until is not None:
             return self._read(user, place)  # a membership ends by itself, and nothing tells of it
         key = user.id, place.id if place else SYSTEM_ID
-        generation, known = self.freshness.generation(), self._known.get(key)
-        if known is not None and self.freshness.is_fresh(known.generation, key):
-            return known.roles
-        found = _Standing(generation, self._read(user, place))
-        if len(self._known) >= KEPT:
-            self._known.clear()
-        self._known[key] = found
-        return found.roles
+        roles = self._known.find(generation, key)
+        if roles is None:
+            roles = self._read(user, place)
+            self._known.keep(generation, key, roles, key)
+        return roles
 
     def _read(self, user: User, place: Project | None) -> Sequence[Role]:
         sql = self.db.read()

@@ -46,7 +46,7 @@ server = Table(
     Column("deleted_at", Timestamp),
     Index("ix_server_listing", "project_id", "deleted_at", "created_at", "id"),
     Index("ix_server_everyone", "deleted_at", "created_at", "id"),
-    Index("ix_server_host", "host"),
+    Index("ix_server_host", "deleted_at", "host"),
     Index("ix_server_group_id", "group_id"),
 )
 

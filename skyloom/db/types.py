@@ -68,4 +68,4 @@ class Json(TypeDecorator[Any]):
 
 
 def _moment(value: int | None) -> datetime | None:
-    return None if value is None else EPOCH + timedelta(microseconds=value)
+    return None if value is None else EPOCH + MICROSECOND * value

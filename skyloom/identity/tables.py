@@ -131,7 +131,7 @@ implied_role = Table(
     "implied_role",
     metadata,
     Column("prior_role_id", ID, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
-    Column("implied_role_id", ID, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
+    Column("implied_role_id", ID, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 assignment = Table(
     "assignment",
@@ -150,7 +150,7 @@ region = Table(
     metadata,
     Column("id", String(255), primary_key=True),
     Column("description", Text, nullable=False),
-    Column("parent_region_id", String(255), ForeignKey("region.id")),
+    Column("parent_region_id", String(255), ForeignKey("region.id"), index=True),
     Column("extra", Json, nullable=False),
 )
 service = Table(
@@ -169,7 +169,7 @@ endpoint = Table(
     Column("id", ID, primary_key=True),
     Column("service_id", ID, ForeignKey("service.id", ondelete="CASCADE"), nullable=False),
     Column("interface", String(8), nullable=False),
-    Column("region_id", String(255), ForeignKey("region.id")),
+    Column("region_id", String(255), ForeignKey("region.id"), index=True),
     Column("url", Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("extra", Json, nullable=False),
@@ -190,7 +190,7 @@ policy_association = Table(
     Column("policy_id", ID, ForeignKey("policy.id", ondelete="CASCADE"), nullable=False),
     Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE")),
     Column("service_id", ID, ForeignKey("service.id", ondelete="CASCADE")),
-    Column("region_id", String(255), ForeignKey("region.id", ondelete="CASCADE")),
+    Column("region_id", String(255), ForeignKey("region.id", ondelete="CASCADE"), index=True),
     Index("ix_policy_association_policy_id", "policy_id"),
     Index("ix_policy_association_endpoint_id", "endpoint_id"),
     Index("ix_policy_association_service_id", "service_id"),
@@ -220,10 +220,10 @@ request_token = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
-    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("sealed_verifier", LargeBinary),
-    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE")),
+    Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), index=True),
     Column("role_ids", Json, nullable=False),
     Column("expires_at", Timestamp),
     Index("ix_request_token_consumer_id", "consumer_id"),
@@ -234,7 +234,7 @@ access_token = Table(
     Column("id", ID, primary_key=True),
     Column("consumer_id", ID, ForeignKey("consumer.id", ondelete="CASCADE"), nullable=False),
     Column("authorizing_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
-    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("role_ids", Json, nullable=False),
     Column("expires_at", Timestamp),
@@ -255,7 +255,7 @@ application_credential = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
-    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("name", NAME, nullable=False),
     Column("description", Text, nullable=False),
     Column("secret_hash", String(255), nullable=False),
@@ -284,7 +284,7 @@ application_credential_access_rule = Table(
         ForeignKey("application_credential.id", ondelete="CASCADE"),
         primary_key=True,
     ),
-    Column("access_rule_id", ID, ForeignKey("access_rule.id", ondelete="CASCADE"), primary_key=True),
+    Column("access_rule_id", ID, ForeignKey("access_rule.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 trust = Table(
     "trust",
@@ -292,7 +292,7 @@ trust = Table(
     Column("id", ID, primary_key=True),
     Column("trustor_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
     Column("trustee_user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
-    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE")),
+    Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), index=True),
     Column("impersonation", Boolean, nullable=False),
     Column("role_ids", Json, nullable=False),
     Column("expires_at", Timestamp),
@@ -325,13 +325,13 @@ project_endpoint = Table(
     "project_endpoint",
     metadata,
     Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), primary_key=True),
-    Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE"), primary_key=True),
+    Column("endpoint_id", ID, ForeignKey("endpoint.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 project_endpoint_group = Table(
     "project_endpoint_group",
     metadata,
     Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), primary_key=True),
-    Column("endpoint_group_id", ID, ForeignKey("endpoint_group.id", ondelete="CASCADE"), primary_key=True),
+    Column("endpoint_group_id", ID, ForeignKey("endpoint_group.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 registered_limit = Table(
     "registered_limit",

@@ -26,6 +26,13 @@ MEMBER = select(image_member).where(
     image_member.c.image_id == bindparam("image_id"), image_member.c.member_id == bindparam("member_id")
 )
 MEMBERS = select(image_member).where(image_member.c.image_id == bindparam("image_id"))
+# by its members: nearly all images of a cloud are of this visibility, and few are anybody's
+shared = image.alias("shared")
+SHARED_WITH = (
+    select(image_member.c.image_id)
+    .join(shared, shared.c.id == image_member.c.image_id)
+    .where(shared.c.visibility == Visibility.SHARED.value)
+)
 BEGIN_UPLOAD = (
     update(image)
     .where(image.c.id == bindparam("wanted"), image.c.status == ImageStatus.QUEUED.value)
@@ -236,13 +243,13 @@ def _may_see(wanted: Listing) -> ColumnElement[bool]:
     """Own images, public ones, those shared with the project; community images when they are asked for."""
     if wanted.project is None:
         return true()
-    shared = exists().where(image_member.c.image_id == image.c.id, image_member.c.member_id == wanted.project)
+    given = SHARED_WITH.where(image_member.c.member_id == wanted.project)
     if wanted.member_status != "all":
-        shared = shared.where(image_member.c.status == wanted.member_status)
+        given = given.where(image_member.c.status == wanted.member_status)
     ways = [
         image.c.owner == wanted.project,
         image.c.visibility == Visibility.PUBLIC.value,
-        and_(image.c.visibility == Visibility.SHARED.value, shared),
+        image.c.id.in_(given),
     ]
     if wanted.visibility in (Visibility.COMMUNITY.value, "all"):
         ways.append(image.c.visibility == Visibility.COMMUNITY.value)

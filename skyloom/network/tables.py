@@ -69,7 +69,9 @@ network = Table(
     _json("availability_zone_hints"),
     _tags(),
     *_history(),
-    Index("ix_network_project_id", "project_id"),
+    Index("ix_network_project_id_id", "project_id", "id"),
+    Index("ix_network_is_shared", "is_shared"),
+    Index("ix_network_is_external", "is_external"),
 )
 
 segment = Table(
@@ -101,7 +103,7 @@ subnet = Table(
     _json("service_types"),
     _tags(),
     *_history(),
-    Index("ix_subnet_project_id", "project_id"),
+    Index("ix_subnet_project_id_id", "project_id", "id"),
     Index("ix_subnet_network_id", "network_id"),
     Index("ix_subnet_subnetpool_id", "subnetpool_id"),
 )
@@ -121,7 +123,8 @@ subnetpool = Table(
     _flag("is_default"),
     _tags(),
     *_history(),
-    Index("ix_subnetpool_project_id", "project_id"),
+    Index("ix_subnetpool_project_id_id", "project_id", "id"),
+    Index("ix_subnetpool_is_shared", "is_shared"),
 )
 
 port = Table(
@@ -146,8 +149,9 @@ port = Table(
     _flag("is_server_made"),
     _tags(),
     *_history(),
-    Index("ix_port_project_id", "project_id"),
+    Index("ix_port_project_id_id", "project_id", "id"),
     Index("ix_port_device_id", "device_id"),
+    Index("ix_port_network_id_device_owner", "network_id", "device_owner"),
     Index("uq_port_network_id_mac_address", "network_id", "mac_address", unique=True),
 )
 
@@ -176,14 +180,14 @@ router = Table(
     *_named(),
     _flag("admin_state_up"),
     Column("status", String(16), nullable=False),
-    Column("gateway_port_id", ForeignKey("port.id")),
+    Column("gateway_port_id", ForeignKey("port.id"), index=True),
     Column("gateway_network_id", ForeignKey("network.id"), index=True),
     _flag("enable_snat"),
     Column("routes", Json(list[HostRoute]), nullable=False),
     _json("availability_zone_hints"),
     _tags(),
     *_history(),
-    Index("ix_router_project_id", "project_id"),
+    Index("ix_router_project_id_id", "project_id", "id"),
 )
 
 floatingip = Table(
@@ -202,7 +206,7 @@ floatingip = Table(
     _text("dns_name"),
     _tags(),
     *_history(),
-    Index("ix_floatingip_project_id", "project_id"),
+    Index("ix_floatingip_project_id_id", "project_id", "id"),
     Index("ix_floatingip_floating_port_id", "floating_port_id"),
     Index("uq_floatingip_port_id_fixed_ip_address", "port_id", "fixed_ip_address", unique=True),
 )
@@ -216,7 +220,7 @@ security_group = Table(
     _flag("is_default"),
     _tags(),
     *_history(),
-    Index("ix_security_group_project_id", "project_id"),
+    Index("ix_security_group_project_id_id", "project_id", "id"),
 )
 
 default_security_group = Table(
@@ -240,7 +244,7 @@ security_group_rule = Table(
     Column("remote_ip_prefix", String(64)),
     Column("remote_group_id", ForeignKey("security_group.id", ondelete="CASCADE"), index=True),
     *_history(),
-    Index("ix_security_group_rule_project_id", "project_id"),
+    Index("ix_security_group_rule_project_id_id", "project_id", "id"),
     Index("ix_security_group_rule_security_group_id", "security_group_id"),
 )
 

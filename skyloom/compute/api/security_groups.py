@@ -73,10 +73,13 @@ def rule_view(rule: SecurityGroupRule, names: Mapping[str, SecurityGroup]) -> Vi
 
 
 def _names(ctx: Ctx, *groups: SecurityGroup) -> dict[str, SecurityGroup]:
-    """The groups that rules name; the project's own are read only if there are such rules."""
-    if not any(rule.remote_group_id for group in groups for rule in group.rules):
-        return {}
-    return {group.id: group for group in ctx.service.security_groups.list(ctx.caller)}
+    """The groups that rules name, as far as they are the project's own."""
+    return _remote(ctx, {rule.remote_group_id for group in groups for rule in group.rules})
+
+
+def _remote(ctx: Ctx, ids: set[str | None]) -> dict[str, SecurityGroup]:
+    wanted = sorted(id for id in ids if id is not None)
+    return {group.id: group for group in ctx.service.security_groups.list(ctx.caller, wanted)} if wanted else {}
 
 
 def index(ctx: Ctx) -> View:
@@ -115,8 +118,7 @@ def create_rule(ctx: Ctx, body: Rule) -> View:
     _check_id(group_id)
     group = ctx.service.security_groups.get(ctx.caller, group_id)
     rule = ctx.service.security_groups.add_rule(ctx.caller, _rule(new, group.id))
-    groups = ctx.service.security_groups.list(ctx.caller) if rule.remote_group_id else ()
-    return {"security_group_rule": rule_view(rule, {group.id: group for group in groups})}
+    return {"security_group_rule": rule_view(rule, _remote(ctx, {rule.remote_group_id}))}
 
 
 def _rule(new: RuleBody, group_id: str) -> dict[str, Any]:

@@ -183,11 +183,13 @@ class HostService:
         return []
 
     def hypervisors(self, caller: Caller, action: str) -> list[Hypervisor]:
-        """`action`: list, list-detail, statistics or search, as the policy calls them."""
+        """`action`: list, list-detail, statistics or search, as the policy calls them; servers are counted for those
+        two that show how many there are."""
         self.parts.policy.require(caller, f"os_compute_api:os-hypervisors:{action}")
-        inventories = self.parts.placement.inventories()
-        counts = self.servers.count_by_host(self.parts.db.read())
-        return [self._hypervisor(host, inventories.get(host.name, {}), counts) for host in self.by_name().values()]
+        hosts, inventories = self.by_name(), self.parts.placement.inventories()
+        counted = hosts if action in ("list-detail", "statistics") else ()
+        counts = self.servers.count_by_host(self.parts.db.read(), counted)
+        return [self._hypervisor(host, inventories.get(host.name, {}), counts) for host in hosts.values()]
 
     def hypervisor(self, caller: Caller, hypervisor_id: str) -> Hypervisor:
         """By id or, as before 2.53, by number."""
@@ -195,7 +197,8 @@ class HostService:
         for host in self.by_name().values():
             if hypervisor_id in (host.id, str(host.number)):
                 inventories = self.parts.placement.inventories().get(host.name, {})
-                return self._hypervisor(host, inventories, self.servers.count_by_host(self.parts.db.read()))
+                counts = self.servers.count_by_host(self.parts.db.read(), [host.name])
+                return self._hypervisor(host, inventories, counts)
         raise HypervisorNotFound(hypervisor_id)
 
     def servers_on(self, hosts: Sequence[Host]) -> dict[str, list[tuple[str, str]]]:

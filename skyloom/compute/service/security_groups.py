@@ -134,9 +134,11 @@ class SecurityGroupService:
     def _all(self, caller: Caller, filters: Mapping[str, Sequence[Any]]) -> Sequence[SecurityGroup]:
         return self._groups.list(caller, Everything(filters=filters))
 
-    def list(self, caller: Caller) -> Sequence[SecurityGroup]:
+    def list(self, caller: Caller, ids: Sequence[str] | None = None) -> Sequence[SecurityGroup]:
+        """The project's own, or those of the ids among them."""
         self._require(caller, "get")
-        return self._all(caller, {"project_id": [caller.project_id]})
+        own = {"project_id": [caller.project_id]}
+        return self._all(caller, own if ids is None else {**own, "id": ids})
 
 
 @contextmanager

@@ -24,7 +24,9 @@ GET = SERVER.where(server.c.id == bindparam("id"))
 ADD = insert(server)
 ON_HOST = SERVER.where(server.c.host == bindparam("host"), server.c.deleted_at.is_(None))
 COUNT_BY_HOST = (
-    select(server.c.host, func.count()).where(server.c.deleted_at.is_(None), server.c.host.isnot(None)).group_by("host")
+    select(server.c.host, func.count())
+    .where(server.c.deleted_at.is_(None), server.c.host.in_(bindparam("hosts", expanding=True)))
+    .group_by("host")
 )
 GROUP_MEMBERS = select(server.c.group_id, server.c.id, server.c.host).where(
     server.c.group_id.in_(bindparam("groups", expanding=True)), server.c.deleted_at.is_(None)
@@ -123,13 +125,15 @@ class ServerStore:
         rows: Any = sql.execute(ON_HOST, {"host": host})
         return [Server(*row) for row in rows]
 
-    def count_by_host(self, sql: Sql) -> dict[str, int]:
-        rows: Any = sql.execute(COUNT_BY_HOST)
+    def count_by_host(self, sql: Sql, hosts: Collection[str]) -> dict[str, int]:
+        rows: Any = sql.execute(COUNT_BY_HOST, {"hosts": list(hosts)})
         return {row[0]: row[1] for row in rows}
 
     def members(self, sql: Sql, group_ids: Collection[str]) -> dict[str, list[tuple[str, str | None]]]:
         """Group id -> its servers and their hosts."""
         found: dict[str, list[tuple[str, str | None]]] = {group_id: [] for group_id in group_ids}
+        if not found:
+            return found  # an engine that is asked for none of them may look at all
         rows: Any = sql.execute(GROUP_MEMBERS, {"groups": list(group_ids)})
         for group_id, server_id, host in rows:
             found[group_id].append((server_id, host))

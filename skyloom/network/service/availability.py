@@ -20,7 +20,7 @@ def ip_availability(sql: Sql, network_id: str | None) -> Sequence[Mapping[str, o
     subnets: dict[str, list[Subnet]] = {}
     for subnet in store.SUBNETS.find(sql, network_id=[network.id for network in networks]):
         subnets.setdefault(subnet.network_id, []).append(subnet)
-    used = quotas.addresses_in_use(sql)
+    used = quotas.addresses_in_use(sql, [subnet.id for those in subnets.values() for subnet in those])
     return [_of_network(network, subnets.get(network.id, ()), used) for network in networks]
 
 

@@ -138,7 +138,7 @@ class FloatingIps(Collection[FloatingIp]):
         there = self.rows.find(tx, port_id=port.id, fixed_ip_address=inner.ip_address)
         if any(other.id != before.id for other in there):
             raise _associated_already(port.id, inner.ip_address)
-        router_id = self._router_between(tx, before.floating_network_id, inner.subnet_id)
+        router_id = self._router_between(tx, before.floating_network_id, port.network_id, inner.subnet_id)
         return {
             "port_id": port.id,
             "fixed_ip_address": inner.ip_address,
@@ -146,8 +146,8 @@ class FloatingIps(Collection[FloatingIp]):
             "status": Status.ACTIVE,
         }
 
-    def _router_between(self, sql: Sql, external_id: str, subnet_id: str) -> str:
-        router_id = router_between(sql, subnet_id, external_id)
+    def _router_between(self, sql: Sql, external_id: str, network_id: str, subnet_id: str) -> str:
+        router_id = router_between(sql, network_id, subnet_id, external_id)
         if router_id is None:
             raise ExternalGatewayForFloatingIPNotFound(
                 f"External network {external_id} is not reachable from subnet {subnet_id}. Therefore, cannot associate "

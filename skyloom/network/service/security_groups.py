@@ -146,7 +146,7 @@ class SecurityGroups(Collection[SecurityGroup]):
                 project_id = self.core.owner(caller, values)
                 self.resource.require_new(self.core.policy, caller, values, {"project_id": project_id})
                 ensure_default_group(self.core, tx, project_id)
-                if values["name"].lower() == DEFAULT:
+                if values.get("name", "").lower() == DEFAULT:
                     raise SecurityGroupDefaultAlreadyExists("Default security group already exists.", field="name")
                 ids.append(str(uuid4()))
                 _add_group(self.core, tx, ids[-1], project_id, self.resource.with_defaults(values))

@@ -17,8 +17,10 @@ from skyloom.network.store.rows import LOOKER, Rows
 
 ADDRESS, MEMBER = t.ip_allocation.c, t.port_security_group.c
 HAS_ADDRESS = exists().where(ADDRESS.port_id == t.port.c.id)
+PORTS_AT = select(ADDRESS.port_id)
 IN_GROUP = exists().where(MEMBER.port_id == t.port.c.id)
 OWN_NETWORKS = select(t.network.c.id).where(t.network.c.project_id == LOOKER)
+SHARED = select(t.network.c.id).where(t.network.c.is_shared)
 NETWORKS = Rows(
     t.network,
     Network,
@@ -28,7 +30,7 @@ SUBNETS = Rows(
     t.subnet,
     Subnet,
     select(*t.subnet.c, t.network.c.is_shared).join_from(t.subnet, t.network, t.network.c.id == t.subnet.c.network_id),
-    or_(t.subnet.c.project_id == LOOKER, t.network.c.project_id == LOOKER, t.network.c.is_shared),
+    or_(t.subnet.c.project_id == LOOKER, t.subnet.c.network_id.in_(OWN_NETWORKS), t.subnet.c.network_id.in_(SHARED)),
 )
 SUBNETPOOLS = Rows(t.subnetpool, SubnetPool, seen=or_(t.subnetpool.c.project_id == LOOKER, t.subnetpool.c.is_shared))
 PORTS = Rows(
@@ -38,7 +40,7 @@ PORTS = Rows(
     elsewhere={
         "security_groups": lambda ids: IN_GROUP.where(MEMBER.security_group_id.in_(ids)),
         "subnet_id": lambda ids: HAS_ADDRESS.where(ADDRESS.subnet_id.in_(ids)),
-        "ip_address": lambda addresses: HAS_ADDRESS.where(ADDRESS.ip_address.in_(addresses)),
+        "ip_address": lambda addresses: t.port.c.id.in_(PORTS_AT.where(ADDRESS.ip_address.in_(addresses))),
         "ip_address_substr": lambda parts: HAS_ADDRESS.where(
             or_(*(ADDRESS.ip_address.contains(part, autoescape=True) for part in parts))
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from skyloom.db import Sql, Tx
 from skyloom.db.free import insert_if_free
@@ -30,13 +30,16 @@ DEVICE_AT = (
 ON_SUBNET = PORTS.query.where(
     t.port.c.id.in_(select(t.ip_allocation.c.port_id).where(t.ip_allocation.c.subnet_id == bindparam("subnet")))
 ).order_by(t.port.c.created_at, t.port.c.id)
+HAS_ADDRESS_ON = exists().where(
+    t.ip_allocation.c.port_id == t.port.c.id, t.ip_allocation.c.subnet_id == bindparam("subnet")
+)
 ROUTER_BETWEEN = (
     select(t.router.c.id)
     .join(t.port, t.port.c.device_id == t.router.c.id)
-    .join(t.ip_allocation, t.ip_allocation.c.port_id == t.port.c.id)
     .where(
+        t.port.c.network_id == bindparam("network"),
         t.port.c.device_owner == INTERFACE_OWNER,
-        t.ip_allocation.c.subnet_id == bindparam("subnet"),
+        HAS_ADDRESS_ON,
         t.router.c.gateway_network_id == bindparam("external"),
     )
     .order_by(t.router.c.created_at)
@@ -107,9 +110,10 @@ def device_at(sql: Sql, network_id: str, ip_address: str) -> tuple[str, str] | N
     return None if row is None else (row.device_id, row.device_owner)
 
 
-def router_between(sql: Sql, subnet_id: str, external_id: str) -> str | None:
-    """The id of the oldest router that leads from the subnet to the external network."""
-    return sql.execute(ROUTER_BETWEEN, {"subnet": subnet_id, "external": external_id}).scalar()
+def router_between(sql: Sql, network_id: str, subnet_id: str, external_id: str) -> str | None:
+    """The id of the oldest router that leads from the network's subnet to the external network."""
+    asked = {"network": network_id, "subnet": subnet_id, "external": external_id}
+    return sql.execute(ROUTER_BETWEEN, asked).scalar()
 
 
 def set_status(tx: Tx, port_id: str, status: str) -> None:

@@ -32,7 +32,11 @@ CHANGE = (
     .values(quota=bindparam("to"))
 )
 FORGET = delete(t.quota).where(t.quota.c.project_id == bindparam("project"))
-ADDRESSES = select(t.ip_allocation.c.subnet_id, func.count().label("used")).group_by(t.ip_allocation.c.subnet_id)
+ADDRESSES = (
+    select(t.ip_allocation.c.subnet_id, func.count().label("used"))
+    .where(one_of(t.ip_allocation.c.subnet_id))
+    .group_by(t.ip_allocation.c.subnet_id)
+)
 
 
 def claim(tx: Tx, project_id: str, resource: str, count: int, quota: int) -> bool:
@@ -76,6 +80,6 @@ def forget_quotas(tx: Tx, project_id: str) -> bool:
     return tx.execute(FORGET, {"project": project_id}).rowcount > 0
 
 
-def addresses_in_use(sql: Sql) -> Mapping[str, int]:
+def addresses_in_use(sql: Sql, subnet_ids: Sequence[str]) -> Mapping[str, int]:
     """Subnet id -> how many of its addresses ports have."""
-    return {row.subnet_id: row.used for row in sql.execute(ADDRESSES)}
+    return {row.subnet_id: row.used for row in in_chunks(sql, ADDRESSES, subnet_ids)}

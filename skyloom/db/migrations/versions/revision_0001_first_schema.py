@@ -192,7 +192,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_network")),
     )
     with op.batch_alter_table("network", schema=None) as batch_op:
-        batch_op.create_index("ix_network_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_network_is_external", ["is_external"], unique=False)
+        batch_op.create_index("ix_network_is_shared", ["is_shared"], unique=False)
+        batch_op.create_index("ix_network_project_id_id", ["project_id", "id"], unique=False)
 
     op.create_table(
         "network_quota",
@@ -243,6 +245,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent_region_id"], ["region.id"], name=op.f("fk_region_parent_region_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_region")),
     )
+    with op.batch_alter_table("region", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_region_parent_region_id"), ["parent_region_id"], unique=False)
+
     op.create_table(
         "resource_provider",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -306,7 +311,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_security_group")),
     )
     with op.batch_alter_table("security_group", schema=None) as batch_op:
-        batch_op.create_index("ix_security_group_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_security_group_project_id_id", ["project_id", "id"], unique=False)
 
     op.create_table(
         "server",
@@ -351,7 +356,7 @@ def upgrade() -> None:
     with op.batch_alter_table("server", schema=None) as batch_op:
         batch_op.create_index("ix_server_everyone", ["deleted_at", "created_at", "id"], unique=False)
         batch_op.create_index("ix_server_group_id", ["group_id"], unique=False)
-        batch_op.create_index("ix_server_host", ["host"], unique=False)
+        batch_op.create_index("ix_server_host", ["deleted_at", "host"], unique=False)
         batch_op.create_index("ix_server_listing", ["project_id", "deleted_at", "created_at", "id"], unique=False)
 
     op.create_table(
@@ -419,7 +424,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subnetpool")),
     )
     with op.batch_alter_table("subnetpool", schema=None) as batch_op:
-        batch_op.create_index("ix_subnetpool_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_subnetpool_is_shared", ["is_shared"], unique=False)
+        batch_op.create_index("ix_subnetpool_project_id_id", ["project_id", "id"], unique=False)
 
     op.create_table(
         "task",
@@ -538,6 +544,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_endpoint")),
     )
     with op.batch_alter_table("endpoint", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_endpoint_region_id"), ["region_id"], unique=False)
         batch_op.create_index("ix_endpoint_service_id", ["service_id"], unique=False)
 
     op.create_table(
@@ -623,6 +630,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("prior_role_id", "implied_role_id", name=op.f("pk_implied_role")),
     )
+    with op.batch_alter_table("implied_role", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_implied_role_implied_role_id"), ["implied_role_id"], unique=False)
+
     op.create_table(
         "inventory",
         sa.Column("provider_id", sa.String(length=36), nullable=False),
@@ -724,7 +734,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("port", schema=None) as batch_op:
         batch_op.create_index("ix_port_device_id", ["device_id"], unique=False)
-        batch_op.create_index("ix_port_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_port_network_id_device_owner", ["network_id", "device_owner"], unique=False)
+        batch_op.create_index("ix_port_project_id_id", ["project_id", "id"], unique=False)
         batch_op.create_index("uq_port_network_id_mac_address", ["network_id", "mac_address"], unique=True)
 
     op.create_table(
@@ -742,6 +753,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "endpoint_group_id", name=op.f("pk_project_endpoint_group")),
     )
+    with op.batch_alter_table("project_endpoint_group", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_project_endpoint_group_endpoint_group_id"), ["endpoint_group_id"], unique=False
+        )
+
     op.create_table(
         "project_tag",
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -802,7 +818,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_security_group_rule")),
     )
     with op.batch_alter_table("security_group_rule", schema=None) as batch_op:
-        batch_op.create_index("ix_security_group_rule_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_security_group_rule_project_id_id", ["project_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_security_group_rule_remote_group_id"), ["remote_group_id"], unique=False)
         batch_op.create_index("ix_security_group_rule_security_group_id", ["security_group_id"], unique=False)
 
@@ -835,7 +851,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("subnet", schema=None) as batch_op:
         batch_op.create_index("ix_subnet_network_id", ["network_id"], unique=False)
-        batch_op.create_index("ix_subnet_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_subnet_project_id_id", ["project_id", "id"], unique=False)
         batch_op.create_index("ix_subnet_subnetpool_id", ["subnetpool_id"], unique=False)
 
     op.create_table(
@@ -904,6 +920,7 @@ def upgrade() -> None:
     with op.batch_alter_table("access_token", schema=None) as batch_op:
         batch_op.create_index("ix_access_token_authorizing_user_id", ["authorizing_user_id"], unique=False)
         batch_op.create_index("ix_access_token_consumer_id", ["consumer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_access_token_project_id"), ["project_id"], unique=False)
 
     op.create_table(
         "application_credential",
@@ -926,6 +943,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application_credential")),
         sa.UniqueConstraint("user_id", "name", name=op.f("uq_application_credential_user_id_name")),
     )
+    with op.batch_alter_table("application_credential", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_credential_project_id"), ["project_id"], unique=False)
+
     op.create_table(
         "credential",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -1056,6 +1076,7 @@ def upgrade() -> None:
     with op.batch_alter_table("policy_association", schema=None) as batch_op:
         batch_op.create_index("ix_policy_association_endpoint_id", ["endpoint_id"], unique=False)
         batch_op.create_index("ix_policy_association_policy_id", ["policy_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_policy_association_region_id"), ["region_id"], unique=False)
         batch_op.create_index("ix_policy_association_service_id", ["service_id"], unique=False)
 
     op.create_table(
@@ -1092,6 +1113,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "endpoint_id", name=op.f("pk_project_endpoint")),
     )
+    with op.batch_alter_table("project_endpoint", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_project_endpoint_endpoint_id"), ["endpoint_id"], unique=False)
+
     op.create_table(
         "remote_id",
         sa.Column("remote_id", sa.String(length=255), nullable=False),
@@ -1126,7 +1150,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_request_token")),
     )
     with op.batch_alter_table("request_token", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_request_token_authorizing_user_id"), ["authorizing_user_id"], unique=False)
         batch_op.create_index("ix_request_token_consumer_id", ["consumer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_request_token_project_id"), ["project_id"], unique=False)
 
     op.create_table(
         "router",
@@ -1151,7 +1177,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("router", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_router_gateway_network_id"), ["gateway_network_id"], unique=False)
-        batch_op.create_index("ix_router_project_id", ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_router_gateway_port_id"), ["gateway_port_id"], unique=False)
+        batch_op.create_index("ix_router_project_id_id", ["project_id", "id"], unique=False)
 
     op.create_table(
         "trust",
@@ -1178,6 +1205,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trust")),
     )
     with op.batch_alter_table("trust", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_trust_project_id"), ["project_id"], unique=False)
         batch_op.create_index("ix_trust_redelegated_trust_id", ["redelegated_trust_id"], unique=False)
         batch_op.create_index("ix_trust_trustee_user_id", ["trustee_user_id"], unique=False)
         batch_op.create_index("ix_trust_trustor_user_id", ["trustor_user_id"], unique=False)
@@ -1202,6 +1230,11 @@ def upgrade() -> None:
             "application_credential_id", "access_rule_id", name=op.f("pk_application_credential_access_rule")
         ),
     )
+    with op.batch_alter_table("application_credential_access_rule", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_application_credential_access_rule_access_rule_id"), ["access_rule_id"], unique=False
+        )
+
     op.create_table(
         "federated_user",
         sa.Column("idp_id", sa.String(length=64), nullable=False),
@@ -1249,7 +1282,7 @@ def upgrade() -> None:
     with op.batch_alter_table("floatingip", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_floatingip_floating_network_id"), ["floating_network_id"], unique=False)
         batch_op.create_index("ix_floatingip_floating_port_id", ["floating_port_id"], unique=False)
-        batch_op.create_index("ix_floatingip_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_floatingip_project_id_id", ["project_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_floatingip_router_id"), ["router_id"], unique=False)
         batch_op.create_index("uq_floatingip_port_id_fixed_ip_address", ["port_id", "fixed_ip_address"], unique=True)
 

@@ -7,7 +7,6 @@ from sqlalchemy import Table, UniqueConstraint
 from skyloom.db import metadata
 from skyloom.wire import core
 
-
 OF_TESTS = "tests_"
 """So begin the names of tables that tests make for themselves."""
 

@@ -1,6 +1,7 @@
 """What the calls on servers read. A field that is younger than the asked version is refused as unknown."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,8 @@ Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a
 DiskConfig = Literal["AUTO", "MANUAL"]
 Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")]
 Fqdn = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]$")]
+DIGITS = re.compile("-?[0-9]{1,100}")
+MOST_SERVERS = 1000
 TRUE = ("1", "t", "true", "on", "y", "yes")
 FALSE = ("0", "f", "false", "off", "n", "no")
 SINCE: Mapping[str, Version] = {
@@ -84,8 +87,8 @@ class CreateServer(Struct, forbid_unknown_fields=True, kw_only=True):
     def to_request(self, version: Version) -> ServerRequest:
         new = self.server
         refuse_younger(new, version)
-        least = count_of("min_count", new.min_count)
-        most = least if new.max_count is UNSET else count_of("max_count", new.max_count)
+        least = whole_of("min_count", new.min_count, 1, MOST_SERVERS)
+        most = least if new.max_count is UNSET else whole_of("max_count", new.max_count, 1, MOST_SERVERS)
         if new.tags is not UNSET:
             check_tags(new.tags)
         if new.trusted_image_certificates not in (UNSET, None):
@@ -223,14 +226,15 @@ def is_uuid(text: str) -> bool:
     return len(plain) == 32 and all(letter in "0123456789abcdefABCDEF" for letter in plain)
 
 
-def count_of(name: str, value: int | str) -> int:
-    """Counts are numbers, or digits in quotes."""
-    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
-        raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no whole number.", field=name)
-    count = int(value)
-    if not 1 <= count <= 1000:
-        raise RequestInvalid(f"Invalid input for field/attribute {name}: it must be 1 to 1000.", field=name)
-    return count
+def whole_of(name: str, value: int | str, least: int, most: int) -> int:
+    """Nova takes a number, or its digits in quotes."""
+    number = value if isinstance(value, int) else int(value) if DIGITS.fullmatch(value) else None
+    if number is None or not least <= number <= most:
+        raise RequestInvalid(
+            f"Invalid input for field/attribute {name}: {value!r} is no whole number from {least} to {most}.",
+            field=name,
+        )
+    return number
 
 
 def flag_of(name: str, value: bool | str | None) -> bool:

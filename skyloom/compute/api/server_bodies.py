@@ -22,6 +22,7 @@ Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-_:
 Value = Annotated[str, Meta(max_length=255)]
 Items = dict[Key, Value]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")]
+Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
 DiskConfig = Literal["AUTO", "MANUAL"]
 Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")]
 Fqdn = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]$")]
@@ -43,11 +44,33 @@ class Nic(Struct, forbid_unknown_fields=True, kw_only=True):
     uuid: Uuid | UnsetType | None = UNSET
     port: Uuid | UnsetType | None = UNSET
     fixed_ip: str | UnsetType = UNSET
-    tag: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")] | UnsetType = UNSET
+    tag: Tag | UnsetType = UNSET
 
 
 class Group(Struct, forbid_unknown_fields=True):
     name: Word
+
+
+class DeviceMapping(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Only an image on a local disk can be mapped yet; the rest is read so that a mistake in it is told."""
+
+    source_type: Literal["volume", "image", "snapshot", "blank"]
+    destination_type: Literal["local", "volume"] = "local"
+    uuid: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$")] | None = None
+    image_id: Uuid | None = None
+    volume_id: Uuid | None = None
+    snapshot_id: Uuid | None = None
+    boot_index: int | Annotated[str, Meta(pattern=r"^-?[0-9]+$")] | None = None
+    device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*$")] | None = None
+    device_type: Word | None = None
+    disk_bus: Word | None = None
+    guest_format: Word | None = None
+    virtual_name: Word | None = None
+    delete_on_termination: bool | str = False
+    no_device: Any = None
+    volume_size: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=r"^[0-9]+$")] | None = None
+    volume_type: Annotated[str, Meta(max_length=255)] | None = None
+    tag: Tag | UnsetType = UNSET
 
 
 class NewServer(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -69,7 +92,7 @@ class NewServer(Struct, forbid_unknown_fields=True, kw_only=True):
     accessIPv6: str | None = None
     disk_config: DiskConfig = field(name="OS-DCF:diskConfig", default="MANUAL")
     block_device_mapping: list[dict[str, Any]] = []
-    block_device_mapping_v2: list[dict[str, Any]] = []
+    block_device_mapping_v2: list[DeviceMapping] = []
     hints: dict[str, Any] | UnsetType = field(name="os:scheduler_hints", default=UNSET)
     description: Description | UnsetType | None = UNSET
     tags: list[str] | UnsetType = UNSET
@@ -206,11 +229,10 @@ def _image(new: NewServer) -> str | None:
         raise NotBuilt("Skyloom cannot boot from a volume yet; name an image by imageRef.")
     image_id = None if new.imageRef is UNSET or not new.imageRef else new.imageRef.rpartition("/")[2]
     for mapping in new.block_device_mapping_v2:
-        source, destination = mapping.get("source_type"), mapping.get("destination_type", "local")
-        if source != "image" or destination != "local":
+        if mapping.source_type != "image" or mapping.destination_type != "local":
             raise NotBuilt("Skyloom cannot attach volumes at creation yet; map an image to a local disk only.")
-        if str(mapping.get("boot_index")) == "0":
-            image_id = image_id or mapping.get("uuid")
+        if str(mapping.boot_index) == "0":
+            image_id = image_id or mapping.uuid
     if image_id is None:
         raise RequestInvalid(
             "Invalid imageRef provided: block device mapping is invalid, there is no image to boot from.",
@@ -238,12 +260,13 @@ def whole_of(name: str, value: int | str, least: int, most: int) -> int:
 
 
 def flag_of(name: str, value: bool | str | None) -> bool:
-    if isinstance(value, str):
-        plain = value.strip().lower()
-        if plain not in (*TRUE, *FALSE, ""):
-            raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no boolean.", field=name)
-        return plain in TRUE
-    return bool(value)
+    """Nova takes a boolean, or a word for it."""
+    plain = value.strip().lower() if isinstance(value, str) else value
+    if plain is None or isinstance(plain, bool):
+        return bool(plain)
+    if plain not in (*TRUE, *FALSE, ""):
+        raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no boolean.", field=name)
+    return plain in TRUE
 
 
 def ip_of(name: str, value: str | None, version: int | None) -> str | None:

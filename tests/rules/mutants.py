@@ -84,7 +84,7 @@ PARAMETERS = """limit marker sort_key sort_dir sort page_reverse fields all_tena
     with_servers hypervisor_hostname_pattern binary fixed_ips device_id mac_address interface type region_id service_id
     x[y] user_ids trustor_user_id trustee_user_id""".split()  # noqa: SIM905
 EVERY = 12
-"""Each parameter of each list meets every so many of the values, the next parameter others."""
+"""A parameter of a list meets every so many of the values; the next parameter, and the next list, meet others."""
 IDS = (
     *(" ", "x" * 300, LONG, "é", "\U0001f600", "%", "..", ".", "'", "a b", "0", "-1", "9223372036854775808", DIGITS),
     *("\n", "²", "{}", "None", "a:b", "a,b", "[", "*"),
@@ -115,9 +115,9 @@ def bodies(body: Any) -> Iterator[tuple[str, Any]]:
             yield f"{where}: {what}", _put(body, steps, odd)
 
 
-def queries(listed: Iterable[str]) -> Iterator[str]:
-    """Of a list that shows things with the keys `listed`."""
-    turns = count()
+def queries(listed: Iterable[str], first: int) -> Iterator[str]:
+    """Of a list that shows things with the keys `listed`; `first` says at which of the values to begin."""
+    turns = count(first)
     for name in dict.fromkeys((*PARAMETERS, *sorted(listed))):
         yield from (f"{name}={value}" for value in VALUES[next(turns) % EVERY :: EVERY])
         yield f"{name}={VALUES[0]}&{name}=b&sort_key={name}&limit=1"

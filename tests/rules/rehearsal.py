@@ -20,7 +20,8 @@ SKIP_GENERATIONS = text("UPDATE identity_generation SET value = value + 100")
 
 @dataclass
 class Rehearsal:
-    """`kept`: rows that were changed by transactions that were committed, as far as the request can know."""
+    """`kept`: rows that were changed by transactions that were committed, as far as the request can know; PostgreSQL
+    does not tell."""
 
     connection: Connection
     reader: Reader
@@ -28,7 +29,7 @@ class Rehearsal:
 
 
 class RehearsedDatabase(Database):
-    """SQLite only. The rehearsing thread reads and writes in one transaction; all others wait to write meanwhile."""
+    """The rehearsing thread reads and writes in one transaction; all others wait to write meanwhile."""
 
     @contextmanager
     def rehearse(self) -> Iterator[Rehearsal]:
@@ -64,4 +65,4 @@ class RehearsedDatabase(Database):
 
 def _changes(connection: Connection) -> int:
     driver: Any = connection.connection.dbapi_connection
-    return int(driver.total_changes)
+    return int(getattr(driver, "total_changes", 0))

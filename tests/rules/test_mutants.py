@@ -117,11 +117,16 @@ class MutantWalker(Walker):
     ) -> Answer:
         token = self.cloud.tokens[call.who] if call.who else None
         with self.database.rehearse() as rehearsal:
-            answer = self.cloud(call.method, url, token, body, self._headers(api, call, version) | (more or {}))
+            headers = self._headers(api, call, version) | (more or {})
+            answer = self.cloud(call.method, url, token, body, headers)
+            if kind == "body" and rehearsal.kept and answer.status < 300:
+                shown = self.cloud("GET", url, token, None, headers)
+                if _has_failed(shown):
+                    self.tried.note("shown", f"{api.name} {call.route} {what} -> {shown.status} {shown.body[:300]!r}")
         self.tried.count[kind] += 1
         told = f"{api.name} {call.route} {version} [{kind} {what[:80]}] -> {answer.status} {answer.body[:300]!r}"
         is_refused = answer.status >= 400
-        if answer.status >= 500 and answer.status != NOT_BUILT:
+        if _has_failed(answer):
             self.tried.note("failed", told)
         if rehearsal.kept and (is_refused or call.method not in WRITES) and call.variant != SPENT:
             self.tried.note("kept", f"{told}: {rehearsal.kept} rows")
@@ -130,6 +135,10 @@ class MutantWalker(Walker):
         if is_refused and TRACE.search(answer.body):
             self.tried.note("insides", told)
         return answer
+
+
+def _has_failed(answer: Answer) -> bool:
+    return answer.status >= 500 and answer.status != NOT_BUILT
 
 
 def _listed(answer: Answer) -> set[str] | None:
@@ -197,6 +206,11 @@ def test_no_mutant_makes_the_cloud_fail(walker: MutantWalker):
 
 def test_what_is_refused_and_what_is_read_changes_nothing(walker: MutantWalker):
     _none_broke("kept", walker)
+
+
+def test_what_is_accepted_can_be_shown(walker: MutantWalker):
+    """By a GET of the same path."""
+    _none_broke("shown", walker)
 
 
 def test_each_refusal_has_the_services_own_form(walker: MutantWalker):

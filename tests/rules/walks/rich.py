@@ -263,6 +263,21 @@ OPTIONS = {
     "multi_factor_auth_enabled": True,
     "multi_factor_auth_rules": [["password", "totp"]],
 }
+LDAP = {
+    "url": "ldap://walk.test",
+    "user": "cn=walk",
+    "password": "walk",
+    "suffix": "cn=walk",
+    "query_scope": "sub",
+    "page_size": 10,
+    "user_filter": "(cn=*)",
+    "user_enabled_mask": 2,
+    "user_enabled_invert": True,
+    "use_tls": False,
+    "tls_req_cert": "demand",
+    "connection_timeout": 5,
+    "pool_size": 10,
+}
 IDENTITY_BODIES: Mapping[str, Sequence[Any]] = {
     "POST /v3/auth/tokens": [
         {"auth": {"identity": BY_PASSWORD, "scope": {"project": {"name": "demo", "domain": {"name": "Default"}}}}},
@@ -408,14 +423,7 @@ IDENTITY_BODIES: Mapping[str, Sequence[Any]] = {
     "PATCH /v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}": [
         {"endpoint_group": {"name": TEXT, "filters": {"region_id": "{region_id}"}}}
     ],
-    "PUT /v3/domains/{domain_id}/config": [
-        {
-            "config": {
-                "identity": {"driver": "ldap"},
-                "ldap": {"url": "ldap://walk.test", "suffix": "cn=walk", "page_size": 10, "use_tls": False},
-            }
-        }
-    ],
+    "PUT /v3/domains/{domain_id}/config": [{"config": {"identity": {"driver": "ldap"}, "ldap": LDAP}}],
     "POST /v3/users/{user_id}/application_credentials": [
         {
             "application_credential": {

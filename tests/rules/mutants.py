@@ -86,6 +86,7 @@ PARAMETERS = """limit marker sort_key sort_dir sort page_reverse fields all_tena
 EVERY = 12
 """A parameter of a list meets every so many of the values; the next parameter, and the next list, meet others."""
 IDS = (
+    *("", "a/b", "/"),
     *(" ", "x" * 300, LONG, "é", "\U0001f600", "%", "..", ".", "'", "a b", "0", "-1", "9223372036854775808", DIGITS),
     *("\n", "²", "{}", "None", "a:b", "a,b", "[", "*"),
 )
@@ -146,6 +147,8 @@ def _of_its_kind(value: Any) -> Iterator[tuple[str, Any]]:
         yield "in a list", [value]
         yield "as text", str(value)
         yield "twice as long", f"{value}{value}"
+        yield "a line break behind it", f"{value}\n"
+        yield "a letter that none can print in it", f"{value}\x01{value}"
 
 
 def _put(body: Any, steps: Steps, value: Any) -> Any:

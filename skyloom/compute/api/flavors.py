@@ -24,7 +24,7 @@ MOST = 2**31 - 1
 Amount = Annotated[int, Meta(ge=0, le=MOST)]
 Some = Annotated[int, Meta(ge=1, le=MOST)]
 Text = Annotated[str, Meta(max_length=65535)]
-FlavorId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9. _-]*(?<! )$")]
+FlavorId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9. _-]*(?<! )\Z")]
 Specs = dict[Key, Value]
 PROJECT = re.compile(r"[a-zA-Z0-9-]{1,255}")
 

@@ -15,17 +15,17 @@ from skyloom.network import NicRequest
 from skyloom.web.bodies import BodyInvalid
 from skyloom.web.context import Version
 
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^\S(?:.*\S)?$")]
-Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*(?<!\s)\Z")]
+Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*\Z")]
 Word = Annotated[str, Meta(min_length=1, max_length=255)]
-Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-_:. ]{1,255}$")]
+Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-_:. ]{1,255}\Z")]
 Value = Annotated[str, Meta(max_length=255)]
 Items = dict[Key, Value]
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")]
-Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
+Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")]
+Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*\Z")]
 DiskConfig = Literal["AUTO", "MANUAL"]
-Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")]
-Fqdn = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]$")]
+Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+\Z")]
+Fqdn = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]\Z")]
 DIGITS = re.compile("-?[0-9]{1,100}")
 MOST_SERVERS = 1000
 TRUE = ("1", "t", "true", "on", "y", "yes")
@@ -56,19 +56,19 @@ class DeviceMapping(Struct, forbid_unknown_fields=True, kw_only=True):
 
     source_type: Literal["volume", "image", "snapshot", "blank"]
     destination_type: Literal["local", "volume"] = "local"
-    uuid: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$")] | None = None
+    uuid: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*\Z")] | None = None
     image_id: Uuid | None = None
     volume_id: Uuid | None = None
     snapshot_id: Uuid | None = None
-    boot_index: int | Annotated[str, Meta(pattern=r"^-?[0-9]+$")] | None = None
-    device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*$")] | None = None
+    boot_index: int | Annotated[str, Meta(pattern=r"^-?[0-9]+\Z")] | None = None
+    device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*\Z")] | None = None
     device_type: Word | None = None
     disk_bus: Word | None = None
     guest_format: Word | None = None
     virtual_name: Word | None = None
     delete_on_termination: bool | str = False
     no_device: Any = None
-    volume_size: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=r"^[0-9]+$")] | None = None
+    volume_size: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=r"^[0-9]+\Z")] | None = None
     volume_type: Annotated[str, Meta(max_length=255)] | None = None
     tag: Tag | UnsetType = UNSET
 

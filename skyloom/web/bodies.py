@@ -26,7 +26,8 @@ NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """Which no database keeps in a text, nor may a name hold it."""
 DEEPEST = 100
 """What is kept of a body is read and written by code that recurses, at any depth of its own."""
-BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+BRACKET = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
+"""A bracket, or a whole text, which may hold some. One that does not end is taken, too, so that no byte is read twice."""
 AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
 

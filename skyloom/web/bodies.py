@@ -27,7 +27,7 @@ NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 DEEPEST = 100
 """What is kept of a body is read and written by code that recurses, at any depth of its own."""
 BRACKET = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
-"""A bracket, or a whole text, which may hold some. One that does not end is taken, too, so that no byte is read twice."""
+"""A bracket, or a whole text, which may hold some. One without an end is taken, too: no byte is read twice."""
 AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
 

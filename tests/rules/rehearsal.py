@@ -20,11 +20,11 @@ SKIP_GENERATIONS = text("UPDATE identity_generation SET value = value + 100")
 
 @dataclass
 class Rehearsal:
-    """`kept`: rows that were changed by transactions that were committed, as far as the request can know; PostgreSQL
-    does not tell."""
+    """`has_committed` is what the request believes. `kept`: rows that it so changed; PostgreSQL does not tell."""
 
     connection: Connection
     reader: Reader
+    has_committed: bool = False
     kept: int = 0
 
 
@@ -42,7 +42,7 @@ class RehearsedDatabase(Database):
             finally:
                 self._local.rehearsal = None
                 connection.get_transaction().rollback()
-        if rehearsal.kept:
+        if rehearsal.has_committed:
             with self.begin(SYSTEM) as tx:
                 tx.execute(SKIP_GENERATIONS)
 
@@ -60,6 +60,7 @@ class RehearsedDatabase(Database):
         before = _changes(rehearsal.connection)
         with rehearsal.connection.begin_nested():
             yield rehearsal.connection
+        rehearsal.has_committed = True
         rehearsal.kept += _changes(rehearsal.connection) - before
 
 

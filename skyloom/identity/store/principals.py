@@ -15,6 +15,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union,
     union_all,
     update,
 )
@@ -79,30 +80,34 @@ ancestry = select(project.c.id, project.c.parent_id).where(project.c.id == bindp
 above = project.alias("above")
 ancestry = ancestry.union(select(above.c.id, above.c.parent_id).join(ancestry, above.c.id == ancestry.c.parent_id))
 
-ACTOR = or_(
-    and_(assignment.c.actor_kind == "user", assignment.c.actor_id == bindparam("user_id")),
-    and_(
-        assignment.c.actor_kind == "group",
-        assignment.c.actor_id.in_(
-            union_all(
-                select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
-                select(federated_membership.c.group_id).where(
-                    federated_membership.c.user_id == bindparam("user_id"),
-                    federated_membership.c.expires_at > bindparam("now"),
-                ),
-            )
-        ),
+GROUPS_NOW = union_all(
+    select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+    select(federated_membership.c.group_id).where(
+        federated_membership.c.user_id == bindparam("user_id"),
+        federated_membership.c.expires_at > bindparam("now"),
     ),
 )
+BY_ITSELF = and_(assignment.c.actor_kind == "user", assignment.c.actor_id == bindparam("user_id"))
+BY_GROUPS = and_(assignment.c.actor_kind == "group", assignment.c.actor_id.in_(GROUPS_NOW))
+ACTOR = or_(BY_ITSELF, BY_GROUPS)
 ON_TARGET = and_(
     assignment.c.target_kind == bindparam("target_kind"),
     assignment.c.target_id == bindparam("target_id"),
     assignment.c.inherited.is_(False),
 )
-INHERITED = and_(
-    assignment.c.inherited.is_(True),
-    assignment.c.target_id.in_(select(ancestry.c.id).where(ancestry.c.id != bindparam("target_id"))),
+ON_PROJECT = and_(
+    assignment.c.target_kind.in_(("project", "domain")),
+    assignment.c.target_id.in_(select(ancestry.c.id)),
+    assignment.c.inherited == (assignment.c.target_id != bindparam("target_id")),
 )
+"""On itself, or inherited from above."""
+
+
+def _given(where: ColumnElement[bool]) -> Any:
+    """The user's roles there. In two parts, so that each is found by the key: else an engine may read all that the
+    user has, or all that anybody has there."""
+    ways = [select(assignment.c.role_id).where(actor, where) for actor in (BY_ITSELF, BY_GROUPS)]
+    return select(union(*ways).cte())
 
 
 def _with_implied(given: Any) -> Any:
@@ -115,8 +120,8 @@ def _with_implied(given: Any) -> Any:
     return named.where(role.c.domain_id == "").order_by(role.c.name)
 
 
-ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TARGET))
-ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
+ROLES_ON_TARGET = _with_implied(_given(ON_TARGET))
+ROLES_ON_PROJECT = _with_implied(_given(ON_PROJECT))
 ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
 
 # the roles that count: those of the cloud, and a domain's own that imply one, however far

@@ -93,7 +93,8 @@ class Grants:
 
     def find_within(self, sql: Sql, domain_id: str | None, **known: Any) -> list[Grant]:
         """Those of `find` that are on this domain or its projects; None: all."""
-        return self._find(sql, known, () if domain_id is None else (_within(domain_id),))
+        is_narrow = not known.keys().isdisjoint(("actor_id", "target_id"))
+        return self._find(sql, known, () if domain_id is None else (_within(domain_id, is_narrow),))
 
     def _find(self, sql: Sql, known: Mapping[str, Any], also: Sequence[ColumnElement[bool]] = ()) -> list[Grant]:
         many = next((name for name, value in known.items() if isinstance(value, list) and len(value) > AT_ONCE), None)
@@ -255,11 +256,15 @@ def _key(grant: Grant) -> dict[str, Any]:
     return {f"k_{name}": value for name, value in grant.columns().items()}
 
 
-def _within(domain_id: str) -> ColumnElement[bool]:
+def _within(domain_id: str, is_narrow: bool) -> ColumnElement[bool]:
+    """SQLite takes it as it stands: few assignments are asked for their domain, or else the domain for its projects."""
     projects = select(project.c.id).where(project.c.domain_id == domain_id)
+    of_domain: ColumnElement[bool] = assignment.c.target_id.in_(projects)
+    if is_narrow:
+        of_domain = projects.where(project.c.id == assignment.c.target_id).exists()
     return or_(
         and_(assignment.c.target_kind == "domain", assignment.c.target_id == domain_id),
-        and_(assignment.c.target_kind == "project", assignment.c.target_id.in_(projects)),
+        and_(assignment.c.target_kind == "project", of_domain),
     )
 
 

@@ -177,9 +177,9 @@ GROWING = frozenset(
 class Filling:
     """Rows for every table of identity, in a domain of their own. The nth row of a table names the nth of others."""
 
-    def __init__(self, cloud: Cloud, prefix: str, count: int):
+    def __init__(self, cloud: Cloud, prefix: str, count: int, domain_id: str = ""):
         self.prefix, self.count = prefix, count
-        self.domain_id: str = cloud.core.identity.domains.create(SYSTEM, {"name": prefix})["id"]
+        self.domain_id: str = domain_id or cloud.core.identity.domains.create(SYSTEM, {"name": prefix})["id"]
         self.sealed = cloud.core.identity.credentials.vault.seal(b'{"access": "a", "secret": "b"}')
         with cloud.db.begin(SYSTEM) as tx:
             for table in metadata.sorted_tables:
@@ -328,4 +328,15 @@ def test_what_other_domains_have_costs_nothing(cloud: Cloud) -> None:
     few = {name: meter.steps(call) for name, call in calls.items()} | walk_steps(cloud, meter)
     Filling(cloud, "z", OTHERS)
     many = {name: meter.steps(call) for name, call in calls.items()} | walk_steps(cloud, meter)
+    assert grown(few, many) == {}, "steps before and after"
+
+
+def test_what_a_domain_has_costs_one_thing_of_it_nothing(cloud: Cloud) -> None:
+    own = Filling(cloud, "a", A_PAGE)
+    admin, meter = Admin(cloud, own.domain_id), Meter(cloud)
+    of_one = {name: call for name, call in reads_of(cloud, admin) if "a001" in name}
+    calls = {**of_one, **admin.calls()}
+    few = {name: meter.steps(call) for name, call in calls.items()}
+    Filling(cloud, "z", OTHERS, own.domain_id)
+    many = {name: meter.steps(call) for name, call in calls.items()}
     assert grown(few, many) == {}, "steps before and after"

@@ -73,6 +73,7 @@ class Control:
         gc.collect()
         gc.freeze()
         self.server.start()
+        self.core.worker.give_way_to(self.server.is_busy)
         ready = Ready(
             os.getpid(),
             self.plan.public_url,

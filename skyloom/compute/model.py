@@ -191,6 +191,18 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Hosted:
+    """What of a server is held against its host, some times a minute."""
+
+    id: str
+    name: str
+    vm_state: str
+    task_state: str | None
+    power_state: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     """`id` is the one users see; memory in MiB, disks in GiB, swap in MiB."""
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from skyloom.access import SYSTEM
 from skyloom.compute.drivers.contract import PowerState, SeenServer
-from skyloom.compute.model import POWER_OF, Fault, Power, Server, VmState
+from skyloom.compute.model import POWER_OF, Fault, Hosted, Power, VmState
 from skyloom.compute.parts import Parts
 from skyloom.compute.service.hosts import HostService
 from skyloom.compute.store import ServerStore
@@ -37,7 +37,7 @@ class Step:
 
     kind: Kind
     server_id: str
-    row: Server | None = None
+    row: Hosted | None = None
     power: Power = Power.NOSTATE
 
 
@@ -47,7 +47,7 @@ class Report:
     removed: list[str] = field(default_factory=list)
 
 
-def plan(wanted: Sequence[Server], seen: Sequence[SeenServer]) -> list[Step]:
+def plan(wanted: Sequence[Hosted], seen: Sequence[SeenServer]) -> list[Step]:
     """What the host and the rows of its servers disagree about."""
     powers: Mapping[str, PowerState] = {guest.id: guest.power for guest in seen}
     steps = [step for row in wanted if (step := _step(row, powers.get(row.id))) is not None]
@@ -55,7 +55,7 @@ def plan(wanted: Sequence[Server], seen: Sequence[SeenServer]) -> list[Step]:
     return steps + [Step(Kind.UNWANTED, guest.id) for guest in seen if guest.id not in known]
 
 
-def _step(row: Server, power: PowerState | None) -> Step | None:
+def _step(row: Hosted, power: PowerState | None) -> Step | None:
     if row.task_state is not None or row.vm_state not in (VmState.ACTIVE, VmState.STOPPED):
         return None
     if power is None:

@@ -42,6 +42,7 @@ project_tag = Table(
     metadata,
     Column("project_id", ID, ForeignKey("project.id", ondelete="CASCADE"), primary_key=True),
     Column("name", NAME, primary_key=True),
+    Index("ix_project_tag_name", "name", "project_id"),
 )
 user = Table(
     "user",
@@ -227,6 +228,7 @@ request_token = Table(
     Column("role_ids", Json, nullable=False),
     Column("expires_at", Timestamp),
     Index("ix_request_token_consumer_id", "consumer_id"),
+    Index("ix_request_token_expires_at", "expires_at"),
 )
 access_token = Table(
     "access_token",
@@ -311,6 +313,7 @@ domain_option = Table(
     Column("option", NAME, primary_key=True),
     Column("value", Json),
     Column("sealed_value", LargeBinary),
+    Index("ix_domain_option_option", "option", "group"),
 )
 endpoint_group = Table(
     "endpoint_group",
@@ -320,6 +323,7 @@ endpoint_group = Table(
     Column("description", Text),
     Column("filters", Json, nullable=False),
     Column("extra", Json, nullable=False),
+    Index("ix_endpoint_group_name", "name", "id"),
 )
 project_endpoint = Table(
     "project_endpoint",
@@ -358,6 +362,8 @@ limit = Table(
     Column("description", Text),
     Column("extra", Json, nullable=False),
     UniqueConstraint("service_id", "region_id", "project_id", "domain_id", "resource_name"),
+    Index("ix_limit_project_id", "project_id"),
+    Index("ix_limit_domain_id", "domain_id"),
 )
 identity_provider = Table(
     "identity_provider",
@@ -415,6 +421,7 @@ federated_user = Table(
         ("idp_id", "protocol_id"), ("federation_protocol.idp_id", "federation_protocol.id"), ondelete="CASCADE"
     ),
     Index("ix_federated_user_user_id", "user_id"),
+    Index("ix_federated_user_unique_id", "unique_id"),
 )
 federated_membership = Table(
     "federated_membership",
@@ -431,6 +438,7 @@ used_once = Table(
     metadata,
     Column("key_hash", String(64), primary_key=True),
     Column("expires_at", Timestamp, nullable=False),
+    Index("ix_used_once_expires_at", "expires_at"),
 )
 revocation_event = Table(
     "revocation_event",

@@ -150,6 +150,19 @@ class Port(Struct, frozen=True):
     updated_at: datetime
 
 
+class DevicePort(Struct, frozen=True):
+    """What of a port its device shows."""
+
+    id: str
+    network_id: str
+    mac_address: str
+    status: str
+    device_id: str
+    fixed_ips: list[FixedIp]
+    security_group_ids: list[str]
+    port_security_enabled: bool
+
+
 class Router(Struct, frozen=True):
     """`gateway_port_id` and what follows it are None without an external gateway; `gateway_ips` are the port's."""
 

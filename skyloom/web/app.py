@@ -17,7 +17,7 @@ from skyloom.web import bodies, versions
 from skyloom.web.context import Context
 from skyloom.web.errors import Internal, MethodNotAllowed, identity_form, status_of
 from skyloom.web.http import Reply, Request
-from skyloom.web.routes import PUBLIC, Api, Route
+from skyloom.web.routes import PROJECT_IN_PATH, PUBLIC, Api, Route
 
 log = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
@@ -38,6 +38,16 @@ class TokenMissing(Unauthorized):
 
 class PathInvalid(BadRequest):
     code = "request.path_invalid"
+
+
+class ProjectOfPathWrong(BadRequest):
+    code = "request.project_of_path_wrong"
+
+    def __init__(self, in_path: str, own: str | None):
+        super().__init__(
+            f"Malformed request URL: URL's project_id '{in_path}' doesn't match Context's project_id '{own}'.",
+            field="project_id",
+        )
 
 
 class Application:
@@ -81,9 +91,12 @@ class Application:
         if found is None or (api.is_slash_significant and path.endswith("/") and path.count("/") > 2):
             raise NoSuchPath(f"{self.name} has nothing at {request.path}; see the service's API reference.")
         routes, values = found
+        project_id = values.pop(PROJECT_IN_PATH, None)
         version = versions.negotiate(request, api.microversions) if api.microversions else (0, 0)
         route = self._route(request, routes, version)
         caller = self._caller(request, route, request_id)
+        if project_id is not None and project_id != caller.project_id:
+            raise ProjectOfPathWrong(project_id, caller.project_id)
         host = request.headers.get("host", "localhost")
         context = Context(request, caller, api.service, f"{self.scheme}://{host}{api.prefix}", version)
         if route.body is None:

@@ -4,6 +4,7 @@ A handler is `handler(ctx, **path_parameters)`, with the decoded body as second 
 It returns what the reply's body is made of: a `Reply`, or an object to be written as JSON with the route's status.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from skyloom.web.http import Reply, Request
 
 PUBLIC = "public"
 """The policy of a route that needs no token (discovery documents, authentication itself)."""
+PROJECT_IN_PATH = "project in the path"
+PROJECT_ID = re.compile("[0-9a-f-]+")
 
 ErrorForm = Callable[[Request, int, SkyloomError, str], Reply]
 """(request, status, error, request id) -> the error in the service's own OpenStack form."""
@@ -56,6 +59,7 @@ class Api:
     `vary` is the request header by which the service's answers differ, told to caches in each of them.
     `is_listed`: GET / tells of it.
     `is_slash_significant`: `/things/` is a thing without a name, and so nothing.
+    `project_after`: all that is below this path is found below PATH/PROJECT_ID as well, for callers of that project.
     `not_built` are documented calls that answer 501, `not_built_actions` the same by path and action in the body; the
     gap table is made of them.
     """
@@ -74,24 +78,28 @@ class Api:
     vary: str | None = None
     is_listed: bool = True
     is_slash_significant: bool = False
+    project_after: str = ""
     tree: "Node" = field(init=False)
 
     def __post_init__(self) -> None:
         tree = Node()
         for route in (*self.routes, *self.not_built):
             tree.add(route)
+        if self.project_after:
+            tree.take_project_after(self.project_after)
         object.__setattr__(self, "tree", tree)
 
 
 class Node:
-    """A segment of the paths; a fixed word is preferred to a parameter."""
+    """A segment of the paths; a fixed word is preferred to a parameter. `form`: what a parameter looks like."""
 
-    __slots__ = ("name", "parameter", "routes", "words")
+    __slots__ = ("form", "name", "parameter", "routes", "words")
 
     def __init__(self) -> None:
         self.words: dict[str, Node] = {}
         self.parameter: Node | None = None
         self.name = ""
+        self.form: re.Pattern[str] | None = None
         self.routes: dict[str, list[Route]] = {}
 
     def add(self, route: Route) -> None:
@@ -108,6 +116,15 @@ class Node:
                 node = node.words.setdefault(segment, Node())
         node.routes.setdefault(route.method, []).append(route)
 
+    def take_project_after(self, path: str) -> None:
+        """All that is below `path` can be found below `path`/{PROJECT_IN_PATH}, too."""
+        node = self
+        for segment in _segments(path):
+            node = node.words[segment]
+        node.parameter = Node()
+        node.parameter.name, node.parameter.form = PROJECT_IN_PATH, PROJECT_ID
+        node.parameter.words = node.words
+
     def find(self, path: str) -> tuple[Mapping[str, list[Route]], dict[str, str]] | None:
         """The routes by method at `path` and the values of its parameters; None where there is nothing."""
         return self._find(_segments(path), 0, {})
@@ -123,8 +140,9 @@ class Node:
             found = word._find(segments, at + 1, values)
             if found is not None:
                 return found
-        if self.parameter is not None and segment:
-            return self.parameter._find(segments, at + 1, {**values, self.parameter.name: segment})
+        other = self.parameter
+        if other is not None and segment and (other.form is None or other.form.fullmatch(segment)):
+            return other._find(segments, at + 1, {**values, other.name: segment})
         return None
 
 

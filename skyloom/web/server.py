@@ -138,6 +138,10 @@ class Server:
         self._epoll.close()
         os.close(self._bell)
 
+    def is_busy(self) -> bool:
+        """Whether a request is being computed, or has come and waits for that."""
+        return self._serving or bool(self._ready)
+
     def step_out(self) -> None:
         me = threading.current_thread()
         if me in self._transfers:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from skyloom.access import SYSTEM
 from skyloom.db import DatabaseUnavailable
 from skyloom.work import store
+from skyloom.work.courtesy import Courtesy
 from skyloom.work.flow import Abandon, Done, Flow, Next, Step, Wait
 from skyloom.work.group import Group
 from skyloom.work.service import Work, encode
@@ -38,6 +39,7 @@ class Pace:
     lease_s: float = 15.0
     poll_s: float = 1.0
     threads: int = 8
+    courtesy_s: float = 0.1
 
 
 Probe = Callable[[str, Task], None]
@@ -76,6 +78,7 @@ class Runner:
         self.flows = flows
         self.pace = pace
         self.stopping = threading.Event()
+        self.courtesy = Courtesy(pace.courtesy_s)
         self._group = Group(work)
         self._probe = probe
         self._random = random.Random(seed)
@@ -166,6 +169,7 @@ class Runner:
         return replace(calm, step=step, trail=trail)
 
     def _call(self, task: Task, *arguments: object) -> Any:
+        self.courtesy.wait()
         self._probe("before", task)
         outcome = getattr(self.flows[task.flow], task.step)(*arguments)
         self._probe("after", task)

@@ -10,7 +10,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -106,6 +106,10 @@ class Worker:
         # Last, for the steps that were still running had leases to renew.
         self._stopped.set()
         _join([renewer], limit)
+
+    def give_way_to(self, is_busy: Callable[[], bool]) -> None:
+        """Begin steps in the pauses of what `is_busy` tells of."""
+        self.runner.courtesy.is_busy = is_busy
 
     def hint(self) -> None:
         """Something may be due now."""

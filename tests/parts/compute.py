@@ -24,7 +24,7 @@ from skyloom.web.app import Application
 from skyloom.web.http import Request
 from skyloom.work import Drill, Pace, Work
 
-PROJECT, OTHER = "p" * 32, "q" * 32
+PROJECT, OTHER = "d" * 32, "e" * 32
 MEMBER = Caller(user_id="alice", project_id=PROJECT, roles=frozenset({"member", "reader"}))
 READER = Caller(user_id="rita", project_id=PROJECT, roles=frozenset({"reader"}))
 STRANGER = Caller(user_id="mallory", project_id=OTHER, roles=frozenset({"member", "reader"}))

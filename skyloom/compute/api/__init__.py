@@ -52,4 +52,5 @@ def api(service: ComputeService) -> Api:
         not_built=NOT_BUILT,
         not_built_actions=[("/v2.1/servers/{server_id}/action", name) for name in sorted(SERVER_ACTIONS)],
         request_id_header="X-Compute-Request-Id",
+        project_after="/v2.1",
     )

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Select, Text, Update, and_, bindparam, false, func, insert, or_, select, update
 
-from skyloom.compute.model import Server, TaskState
+from skyloom.compute.model import Hosted, Server, TaskState
 from skyloom.compute.tables import server
 from skyloom.db import Sql
 from skyloom.db.listing import Page, paged
@@ -22,7 +22,10 @@ NAMES = tuple(field.name for field in fields(Server))
 SERVER = select(*(server.c[name] for name in NAMES))
 GET = SERVER.where(server.c.id == bindparam("id"))
 ADD = insert(server)
-ON_HOST = SERVER.where(server.c.host == bindparam("host"), server.c.deleted_at.is_(None))
+HOSTED = tuple(field.name for field in fields(Hosted))
+ON_HOST = select(*(server.c[name] for name in HOSTED)).where(
+    server.c.host == bindparam("host"), server.c.deleted_at.is_(None)
+)
 COUNT_BY_HOST = (
     select(server.c.host, func.count())
     .where(server.c.deleted_at.is_(None), server.c.host.in_(bindparam("hosts", expanding=True)))
@@ -121,9 +124,9 @@ class ServerStore:
         parameters |= {"at": at, "b_id": server_id, "was_tasks": list(tasks or ()), "was_generation": generation}
         return sql.execute(statement, parameters).rowcount == 1
 
-    def on_host(self, sql: Sql, host: str) -> list[Server]:
+    def on_host(self, sql: Sql, host: str) -> list[Hosted]:
         rows: Any = sql.execute(ON_HOST, {"host": host})
-        return [Server(*row) for row in rows]
+        return [Hosted(*row) for row in rows]
 
     def count_by_host(self, sql: Sql, hosts: Collection[str]) -> dict[str, int]:
         rows: Any = sql.execute(COUNT_BY_HOST, {"hosts": list(hosts)})

@@ -4,11 +4,12 @@ asked is read: the assignments of one user, or those on one project and above it
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from skyloom.access import Caller
 from skyloom.db import Sql
 from skyloom.identity.errors import AttributeInvalid
-from skyloom.identity.model import SYSTEM_ID, Assignment, Grant
+from skyloom.identity.model import SYSTEM_ID, Assignment
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.projects import Projects
 from skyloom.identity.service.registry import Ground
@@ -53,10 +54,9 @@ class Assignments:
         self._require(caller, wanted)
         _check(wanted)
         sql = self.db.read()
-        found = self._effective(sql, wanted) if wanted.effective else self._direct(sql, wanted)
-        if caller.domain_id is not None and not wanted.include_subtree:
-            places = self.grants.names(sql, "project", {a.grant.target_id for a in found})
-            found = [a for a in found if _domain_of(a.grant, places) == caller.domain_id]
+        # Who administers a domain sees what is assigned in it. What is above one of its projects is of it, too.
+        within = None if wanted.include_subtree else caller.domain_id
+        found = self._effective(sql, wanted, within) if wanted.effective else self._direct(sql, wanted, within)
         return Found(found, self._names(sql, found) if wanted.include_names else {})
 
     def _require(self, caller: Caller, wanted: Wanted) -> None:
@@ -70,8 +70,8 @@ class Assignments:
 
     # -- as they were made
 
-    def _direct(self, sql: Sql, wanted: Wanted) -> list[Assignment]:
-        known: dict[str, object] = {"role_id": wanted.role_id, "inherited": wanted.inherited}
+    def _direct(self, sql: Sql, wanted: Wanted, within: str | None) -> list[Assignment]:
+        known: dict[str, Any] = {"role_id": wanted.role_id, "inherited": wanted.inherited}
         if wanted.user_id is not None:
             known |= {"actor_kind": "user", "actor_id": wanted.user_id}
         if wanted.group_id is not None:
@@ -83,17 +83,16 @@ class Assignments:
             known |= {"target_kind": "domain", "target_id": wanted.domain_id}
         if wanted.system:
             known |= {"target_kind": "system", "target_id": SYSTEM_ID}
-        return [Assignment(grant) for grant in self.grants.find(sql, **known)]
+        return [Assignment(grant) for grant in self.grants.find_within(sql, within, **known)]
 
     # -- effective
 
-    def _effective(self, sql: Sql, wanted: Wanted) -> list[Assignment]:
-        assignments = list(self._of_users(sql, wanted))
+    def _effective(self, sql: Sql, wanted: Wanted, within: str | None) -> list[Assignment]:
+        assignments = list(self._of_users(sql, wanted, within))
         projects = self._projects(sql, wanted, assignments)
-        rules: dict[str, list[str]] = {}
-        for prior, implied in self.grants.implied(sql):
-            rules.setdefault(prior, []).append(implied)
-        of_domains = self.grants.domain_roles(sql)
+        role_ids = {assignment.grant.role_id for assignment in assignments}
+        rules = self.grants.implied_by(sql, role_ids)
+        of_domains = self.grants.of_domains(sql, role_ids.union(*rules.values()))
         found = (
             made
             for assignment in assignments
@@ -124,9 +123,11 @@ class Assignments:
         above = self.grants.above(sql, [project_id])
         return {**above, **self.grants.below(sql, [project_id])} if include_subtree else above
 
-    def _of_users(self, sql: Sql, wanted: Wanted) -> Iterator[Assignment]:
+    def _of_users(self, sql: Sql, wanted: Wanted, within: str | None) -> Iterator[Assignment]:
         """What users have by themselves and by their groups, of what can count on what is asked for."""
-        known: dict[str, object] = {"inherited": wanted.inherited}
+        known: dict[str, Any] = {"inherited": wanted.inherited}
+        if wanted.role_id is not None:
+            known["role_id"] = self.grants.leading_to(sql, wanted.role_id)
         if wanted.project_id is not None:
             known["target_kind"] = ["project", "domain"]
             known["target_id"] = list(self._around(sql, wanted.project_id, wanted.include_subtree))
@@ -135,12 +136,12 @@ class Assignments:
         elif wanted.system:
             known |= {"target_kind": "system", "target_id": SYSTEM_ID}
         if wanted.user_id is None:
-            grants = self.grants.find(sql, **known)
+            grants = self.grants.find_within(sql, within, **known)
         else:
             self.directories.look(wanted.user_id)
-            grants = self.grants.find(sql, actor_kind="user", actor_id=wanted.user_id, **known)
+            grants = self.grants.find_within(sql, within, actor_kind="user", actor_id=wanted.user_id, **known)
             group_ids = self.grants.groups(sql, wanted.user_id)
-            grants += self.grants.find(sql, actor_kind="group", actor_id=group_ids, **known)
+            grants += self.grants.find_within(sql, within, actor_kind="group", actor_id=group_ids, **known)
         yield from (Assignment(grant) for grant in grants if grant.actor_kind == "user")
         of_groups = [grant for grant in grants if grant.actor_kind == "group"]
         members = self.grants.members_of(sql, list({grant.actor_id for grant in of_groups}))
@@ -225,7 +226,3 @@ def _above(place_id: str, tree: Mapping[str, Place]) -> Sequence[str]:
         found.append(at)
         at = tree[at].parent_id
     return found
-
-
-def _domain_of(grant: Grant, places: Names) -> str | None:
-    return grant.target_id if grant.target_kind == "domain" else places.get(grant.target_id, ("", None))[1]

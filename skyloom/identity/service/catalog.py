@@ -139,7 +139,7 @@ class Catalog:
         self.freshness = freshness
         self.public_url = public_url
         self._lock = threading.Lock()
-        self._made = _Made(-1, b"[]", b"[]", frozenset(), b"")
+        self._made = _Made(-1, b"[]", b"[]", False, b"")
 
     def list(self, caller: Caller) -> Sequence[Record]:
         """What the caller's project sees."""
@@ -156,8 +156,10 @@ class Catalog:
         made = self._fresh()
         if project_id is None:
             return made.without_project
-        if project_id in made.filtered:
-            return msgspec.json.encode(self.of(self.db.read(), project_id))
+        if made.any_is_filtered:
+            sql = self.db.read()
+            if self.store.is_filtered(sql, project_id):
+                return msgspec.json.encode(self.of(sql, project_id))
         return made.of_project.replace(PROJECT_MARK, project_id.encode())
 
     def service_providers(self) -> bytes:
@@ -173,7 +175,7 @@ class Catalog:
 
     def of(self, sql: Sql, project_id: str | None) -> Sequence[Record]:
         only = None
-        if project_id is not None and project_id in self.store.filtered_projects(sql):
+        if project_id is not None and self.store.is_filtered(sql, project_id):
             only = self.store.seen_by(sql, project_id)
         found: dict[str, Record] = {}
         for row in self.store.entries(sql):
@@ -201,7 +203,7 @@ class Catalog:
             generation,
             msgspec.json.encode(self.of(sql, PROJECT_MARK.decode())),
             msgspec.json.encode(self.of(sql, None)),
-            frozenset(self.store.filtered_projects(sql)),
+            self.store.any_is_filtered(sql),
             msgspec.json.encode(service_providers) if service_providers else b"",
         )
 
@@ -219,5 +221,5 @@ class _Made(msgspec.Struct, frozen=True):
     generation: int
     of_project: bytes
     without_project: bytes
-    filtered: frozenset[str]
+    any_is_filtered: bool
     service_providers: bytes

@@ -25,9 +25,11 @@ class Provenance:
 
     def roles(self, sql: Sql, user_id: str, kind: str, target_id: str) -> Sequence[Held]:
         """On a project, a domain or the system, by name; implied roles included."""
-        pairs = self.grants.implied(sql)
+        granted = list(self._granted(sql, user_id, kind, target_id))
+        rules = self.grants.implied_by(sql, {role_id for role_id, _ in granted})
+        pairs = [(prior, implied) for prior, those in rules.items() for implied in those]
         found: dict[str, list[tuple[str, Sequence[str]]]] = {}
-        for role_id, way in self._granted(sql, user_id, kind, target_id):
+        for role_id, way in granted:
             for implied_id, chain in _with_implied(role_id, pairs).items():
                 found.setdefault(implied_id, []).append((way, chain))
         names = self.grants.names(sql, "role", [*found, *(role_id for pair in pairs for role_id in pair)])

@@ -38,7 +38,8 @@ PROJECTS_OF_GROUP = select(project_endpoint_group.c.project_id).where(
     project_endpoint_group.c.endpoint_group_id == bindparam("id")
 )
 FILTERS_OF_PROJECT = select(endpoint_group.c.filters).where(endpoint_group.c.id.in_(GROUPS_OF_PROJECT))
-FILTERED_PROJECTS = select(project_endpoint.c.project_id).union(select(project_endpoint_group.c.project_id))
+IS_FILTERED = ENDPOINTS_OF_PROJECT.union_all(GROUPS_OF_PROJECT).limit(1)
+ANY_IS_FILTERED = select(project_endpoint.c.project_id).union_all(select(project_endpoint_group.c.project_id)).limit(1)
 FILTERABLE = {
     "service_id": endpoint.c.service_id,
     "region_id": endpoint.c.region_id,
@@ -53,9 +54,13 @@ class CatalogStore:
 
     # -- which endpoints a project sees: those associated with it, by themselves or through groups; all without any
 
-    def filtered_projects(self, sql: Sql) -> set[str]:
-        """Ids of the projects that see a part of the catalog only."""
-        return set(sql.execute(FILTERED_PROJECTS).scalars())
+    def is_filtered(self, sql: Sql, project_id: str) -> bool:
+        """Whether the project sees a part of the catalog only."""
+        return sql.execute(IS_FILTERED, {"id": project_id}).first() is not None
+
+    def any_is_filtered(self, sql: Sql) -> bool:
+        """Whether any project sees a part of the catalog only."""
+        return sql.execute(ANY_IS_FILTERED).first() is not None
 
     def seen_by(self, sql: Sql, project_id: str) -> set[str]:
         """Ids of the endpoints associated with the project."""

@@ -38,6 +38,21 @@ _up, _down, _next = _these.cte(recursive=True), _these.cte(recursive=True), proj
 _columns = (_next.c.id, _next.c.parent_id, _next.c.domain_id, _next.c.is_domain)
 ABOVE = select(_up.union(select(*_columns).join(_up, _next.c.id == _up.c.parent_id)))
 BELOW = select(_down.union(select(*_columns).join(_down, _next.c.parent_id == _down.c.id)))
+_these_roles = implied_role.c.prior_role_id.in_(bindparam("ids", expanding=True))
+_rules = select(implied_role.c.prior_role_id, implied_role.c.implied_role_id).where(_these_roles).cte(recursive=True)
+_further = implied_role.alias("further")
+RULES_FROM = select(
+    _rules.union(
+        select(_further.c.prior_role_id, _further.c.implied_role_id).join(
+            _rules, _further.c.prior_role_id == _rules.c.implied_role_id
+        )
+    )
+)
+_priors = select(role.c.id).where(role.c.id == bindparam("wanted")).cte(recursive=True)
+LEADING_TO = select(
+    _priors.union(select(implied_role.c.prior_role_id).join(_priors, implied_role.c.implied_role_id == _priors.c.id))
+)
+OF_DOMAINS = select(role.c.id).where(role.c.id.in_(bindparam("ids", expanding=True)), role.c.domain_id != "")
 KEY = [column == bindparam(f"k_{column.name}") for column in assignment.primary_key.columns]
 GET = select(assignment.c.role_id).where(and_(*KEY))
 REMOVE = delete(assignment).where(and_(*KEY))
@@ -74,12 +89,20 @@ class Grants:
 
     def find(self, sql: Sql, **known: Any) -> list[Grant]:
         """Those with the given columns' values (a list: any of them), in the order of the key."""
+        return self._find(sql, known)
+
+    def find_within(self, sql: Sql, domain_id: str | None, **known: Any) -> list[Grant]:
+        """Those of `find` that are on this domain or its projects; None: all."""
+        is_narrow = not known.keys().isdisjoint(("actor_id", "target_id"))
+        return self._find(sql, known, () if domain_id is None else (_within(domain_id, is_narrow),))
+
+    def _find(self, sql: Sql, known: Mapping[str, Any], also: Sequence[ColumnElement[bool]] = ()) -> list[Grant]:
         many = next((name for name, value in known.items() if isinstance(value, list) and len(value) > AT_ONCE), None)
         if many is not None:
-            found = [grant for some in batched(known[many]) for grant in self.find(sql, **{**known, many: some})]
+            found = [grant for some in batched(known[many]) for grant in self._find(sql, {**known, many: some}, also)]
             return sorted(found, key=lambda grant: tuple(grant.columns().values()))
         tests = [_test(assignment.c[name], value) for name, value in known.items() if value is not None]
-        statement = select(assignment).where(*tests).order_by(*assignment.primary_key.columns)
+        statement = select(assignment).where(*tests, *also).order_by(*assignment.primary_key.columns)
         return [Grant(**row._mapping) for row in sql.execute(statement)]
 
     def forget(self, sql: Sql, kind: str, *ids: str) -> None:
@@ -100,9 +123,9 @@ class Grants:
         """These projects and domains, and all that lies below them."""
         return _joined(_places(sql.execute(BELOW, {"ids": some})) for some in batched(ids))
 
-    def domain_roles(self, sql: Sql) -> set[str]:
-        """Ids of the roles that belong to a domain."""
-        return set(sql.execute(select(role.c.id).where(role.c.domain_id != "")).scalars())
+    def of_domains(self, sql: Sql, role_ids: Iterable[str]) -> set[str]:
+        """Those of these roles that belong to a domain."""
+        return {role_id for some in batched(role_ids) for role_id in sql.execute(OF_DOMAINS, {"ids": some}).scalars()}
 
     def members_of(self, sql: Sql, group_ids: Sequence[str]) -> dict[str, list[str]]:
         """User ids by group."""
@@ -157,6 +180,18 @@ class Grants:
         if prior_role_id is not None:
             statement = statement.where(implied_role.c.prior_role_id == prior_role_id)
         return [(row.prior_role_id, row.implied_role_id) for row in sql.execute(statement)]
+
+    def implied_by(self, sql: Sql, role_ids: Iterable[str]) -> dict[str, list[str]]:
+        """What each of these roles implies, and each that they imply, however far."""
+        rules = {tuple(row) for some in batched(role_ids) for row in sql.execute(RULES_FROM, {"ids": some})}
+        found: dict[str, list[str]] = {}
+        for prior, implied in sorted(rules):
+            found.setdefault(prior, []).append(implied)
+        return found
+
+    def leading_to(self, sql: Sql, role_id: str) -> list[str]:
+        """The role, if it is there, and all that imply it, however far."""
+        return list(sql.execute(LEADING_TO, {"wanted": role_id}).scalars())
 
     def imply(self, sql: Sql, prior_role_id: str, implied_role_id: str) -> None:
         if (prior_role_id, implied_role_id) not in self.implied(sql, prior_role_id):
@@ -219,6 +254,18 @@ def _joined(parts: Iterable[dict[str, Place]]) -> dict[str, Place]:
 
 def _key(grant: Grant) -> dict[str, Any]:
     return {f"k_{name}": value for name, value in grant.columns().items()}
+
+
+def _within(domain_id: str, is_narrow: bool) -> ColumnElement[bool]:
+    """SQLite takes it as it stands: few assignments are asked for their domain, or else the domain for its projects."""
+    projects = select(project.c.id).where(project.c.domain_id == domain_id)
+    of_domain: ColumnElement[bool] = assignment.c.target_id.in_(projects)
+    if is_narrow:
+        of_domain = projects.where(project.c.id == assignment.c.target_id).exists()
+    return or_(
+        and_(assignment.c.target_kind == "domain", assignment.c.target_id == domain_id),
+        and_(assignment.c.target_kind == "project", of_domain),
+    )
 
 
 def _test(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:

@@ -79,29 +79,30 @@ ancestry = select(project.c.id, project.c.parent_id).where(project.c.id == bindp
 above = project.alias("above")
 ancestry = ancestry.union(select(above.c.id, above.c.parent_id).join(ancestry, above.c.id == ancestry.c.parent_id))
 
-ACTOR = or_(
-    and_(assignment.c.actor_kind == "user", assignment.c.actor_id == bindparam("user_id")),
-    and_(
-        assignment.c.actor_kind == "group",
-        assignment.c.actor_id.in_(
-            union_all(
-                select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
-                select(federated_membership.c.group_id).where(
-                    federated_membership.c.user_id == bindparam("user_id"),
-                    federated_membership.c.expires_at > bindparam("now"),
-                ),
-            )
-        ),
+GROUPS_NOW = union_all(
+    select(membership.c.group_id).where(membership.c.user_id == bindparam("user_id")),
+    select(federated_membership.c.group_id).where(
+        federated_membership.c.user_id == bindparam("user_id"),
+        federated_membership.c.expires_at > bindparam("now"),
     ),
 )
-ON_TARGET = and_(
-    assignment.c.target_kind == bindparam("target_kind"),
-    assignment.c.target_id == bindparam("target_id"),
-    assignment.c.inherited.is_(False),
+BY_ITSELF = and_(assignment.c.actor_kind == "user", assignment.c.actor_id == bindparam("user_id"))
+BY_GROUPS = and_(assignment.c.actor_kind == "group", assignment.c.actor_id.in_(GROUPS_NOW))
+ACTOR = or_(BY_ITSELF, BY_GROUPS)
+ANCESTRY = select(ancestry.c.id)
+# With the groups and the places as values each assignment is found by the whole key. Inside of one statement they are
+# guesses to an engine, which may then read all that the user has, or all that anybody has there.
+COUNTS_THERE = and_(
+    assignment.c.inherited == (assignment.c.target_id != bindparam("target_id")),
+    assignment.c.target_id.in_(bindparam("places", expanding=True)),
+    assignment.c.target_kind.in_(bindparam("kinds", expanding=True)),
 )
-INHERITED = and_(
-    assignment.c.inherited.is_(True),
-    assignment.c.target_id.in_(select(ancestry.c.id).where(ancestry.c.id != bindparam("target_id"))),
+"""On the target itself, or inherited from above."""
+OWN = select(assignment.c.role_id).where(BY_ITSELF, COUNTS_THERE)
+OF_GROUPS = select(assignment.c.role_id).where(
+    assignment.c.actor_kind == "group",
+    assignment.c.actor_id.in_(bindparam("group_ids", expanding=True)),
+    COUNTS_THERE,
 )
 
 
@@ -115,8 +116,8 @@ def _with_implied(given: Any) -> Any:
     return named.where(role.c.domain_id == "").order_by(role.c.name)
 
 
-ROLES_ON_TARGET = _with_implied(select(assignment.c.role_id).where(ACTOR, ON_TARGET))
-ROLES_ON_PROJECT = _with_implied(select(assignment.c.role_id).where(ACTOR, or_(ON_TARGET, INHERITED)))
+OWN_ROLES = _with_implied(OWN)
+ROLES = _with_implied(select(OWN.union(OF_GROUPS).cte()))
 ROLES_BY_ID = _with_implied(select(role.c.id.label("role_id")).where(role.c.id.in_(bindparam("ids", expanding=True))))
 
 # the roles that count: those of the cloud, and a domain's own that imply one, however far
@@ -200,13 +201,14 @@ class Principals:
         return _project(sql.execute(DOMAIN_BY_NAME, {"name": name}).first())
 
     def roles_on_project(self, sql: Sql, user_id: str, project_id: str) -> list[Role]:
-        return self._roles(sql, ROLES_ON_PROJECT, user_id, "project", project_id)
+        places = list(sql.execute(ANCESTRY, {"target_id": project_id}).scalars())
+        return self._roles(sql, user_id, ["project", "domain"], project_id, places)
 
     def roles_on_domain(self, sql: Sql, user_id: str, domain_id: str) -> list[Role]:
-        return self._roles(sql, ROLES_ON_TARGET, user_id, "domain", domain_id)
+        return self._roles(sql, user_id, ["domain"], domain_id, [domain_id])
 
     def roles_on_system(self, sql: Sql, user_id: str) -> list[Role]:
-        return self._roles(sql, ROLES_ON_TARGET, user_id, "system", SYSTEM_ID)
+        return self._roles(sql, user_id, ["system"], SYSTEM_ID, [SYSTEM_ID])
 
     def roles(self, sql: Sql, role_ids: Sequence[str]) -> list[Role]:
         """These roles and those they imply."""
@@ -262,9 +264,12 @@ class Principals:
                 found.setdefault(row.generation, set()).add(row.thing)
         return rows[0].value if rows else seen, found
 
-    def _roles(self, sql: Sql, statement: Any, user_id: str, target_kind: str, target_id: str) -> list[Role]:
-        found = {"user_id": user_id, "target_kind": target_kind, "target_id": target_id, "now": self.clock.now()}
-        return [Role(row.id, row.name) for row in sql.execute(statement, found)]
+    def _roles(self, sql: Sql, user_id: str, kinds: list[str], target_id: str, places: list[str]) -> list[Role]:
+        """`places`: the target, and what it inherits from."""
+        asked: dict[str, Any] = {"user_id": user_id, "kinds": kinds, "target_id": target_id, "places": places}
+        group_ids = list(sql.execute(GROUPS_NOW, {"user_id": user_id, "now": self.clock.now()}).scalars())
+        rows = sql.execute(ROLES, {**asked, "group_ids": group_ids}) if group_ids else sql.execute(OWN_ROLES, asked)
+        return [Role(row.id, row.name) for row in rows]
 
 
 def expiry_test(comparison: str, end: datetime) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ Every verb finds by id what an earlier call of it made, so a flow may repeat its
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
 from skyloom.access import SYSTEM, Caller
@@ -20,6 +21,7 @@ from skyloom.network.errors import (
 )
 from skyloom.network.model import (
     METADATA_OWNER,
+    DevicePort,
     FixedIp,
     FloatingIp,
     MetadataPort,
@@ -88,21 +90,23 @@ class Nics:
 
     def of_servers(self, sql: Sql | None, server_ids: Sequence[str]) -> Mapping[str, list[NicInfo]]:
         sql = sql or self.core.db.read()
-        ports = store.PORTS.find(sql, device_id=server_ids)
+        ports = store.DEVICE_PORTS.find(sql, device_id=server_ids)
         network_ids = sorted({port.network_id for port in ports})
         networks = store.NETWORKS.by_ids(sql, network_ids)
-        subnets = {subnet.id: subnet for subnet in store.SUBNETS.find(sql, network_id=network_ids)}
-        served = store.PORTS.find(sql, network_id=network_ids, device_owner=METADATA_OWNER)
-        metadata = {port.network_id: port for port in served}
+        subnets = store.SUBNETS.find(sql, network_id=network_ids)
+        served = store.DEVICE_PORTS.find(sql, network_id=network_ids, device_owner=METADATA_OWNER)
+        metadata_ips = {ip.subnet_id: ip.ip_address for port in served for ip in port.fixed_ips}
+        ground = _Ground(
+            networks,
+            {subnet.id: _nic_subnet(subnet, metadata_ips.get(subnet.id)) for subnet in subnets},
+            {port.network_id: _metadata_port(port, subnets) for port in served},
+        )
         floating: dict[str, list[FloatingIp]] = {}
         for floatingip in store.FLOATINGIPS.find(sql, port_id=[port.id for port in ports]):
             floating.setdefault(floatingip.port_id or "", []).append(floatingip)
         found: dict[str, list[NicInfo]] = {server_id: [] for server_id in server_ids}
         for port in ports:
-            network = networks[port.network_id]
-            found[port.device_id].append(
-                _nic(port, network, subnets, metadata.get(port.network_id), floating.get(port.id, ()))
-            )
+            found[port.device_id].append(_nic(port, ground, floating.get(port.id, ())))
         return found
 
     def links_are(self, links: Mapping[str, bool]) -> None:
@@ -231,14 +235,17 @@ class Nics:
         self.core.changed(tx, ("port", port.id))
 
 
-def _nic(
-    port: Port,
-    network: Network,
-    subnets: Mapping[str, Subnet],
-    metadata: Port | None,
-    floating: Sequence[FloatingIp],
-) -> NicInfo:
-    served = {ip.subnet_id: ip.ip_address for ip in metadata.fixed_ips} if metadata else {}
+@dataclass(frozen=True)
+class _Ground:
+    """What the NICs on a network share, by the ids of networks and subnets."""
+
+    networks: Mapping[str, Network]
+    subnets: Mapping[str, NicSubnet]
+    metadata_ports: Mapping[str, MetadataPort]
+
+
+def _nic(port: DevicePort, ground: _Ground, floating: Sequence[FloatingIp]) -> NicInfo:
+    network = ground.networks[port.network_id]
     return NicInfo(
         server_id=port.device_id,
         port_id=port.id,
@@ -256,21 +263,17 @@ def _nic(
             for ip in port.fixed_ips
         ],
         is_up=port.status == Status.ACTIVE,
-        subnets=[_nic_subnet(subnets[ip.subnet_id], served.get(ip.subnet_id)) for ip in port.fixed_ips],
-        metadata_port=None
-        if metadata is None
-        else MetadataPort(
-            port_id=metadata.id,
-            mac=metadata.mac_address,
-            addresses=[_with_prefix(ip, subnets) for ip in metadata.fixed_ips],
-        ),
+        subnets=[ground.subnets[ip.subnet_id] for ip in port.fixed_ips],
+        metadata_port=ground.metadata_ports.get(network.id),
         security_group_ids=port.security_group_ids,
         port_security=port.port_security_enabled,
     )
 
 
-def _with_prefix(ip: FixedIp, subnets: Mapping[str, Subnet]) -> str:
-    return f"{ip.ip_address}/{subnets[ip.subnet_id].cidr.partition('/')[2]}"
+def _metadata_port(port: DevicePort, subnets: Sequence[Subnet]) -> MetadataPort:
+    lengths = {subnet.id: subnet.cidr.partition("/")[2] for subnet in subnets}
+    with_prefix = [f"{ip.ip_address}/{lengths[ip.subnet_id]}" for ip in port.fixed_ips]
+    return MetadataPort(port_id=port.id, mac=port.mac_address, addresses=with_prefix)
 
 
 def _nic_subnet(subnet: Subnet, metadata_ip: str | None) -> NicSubnet:

@@ -1,6 +1,7 @@
 """The only SQL of the network domain; rows in, model structs out."""
 
 from skyloom.network.store.nouns import (
+    DEVICE_PORTS,
     FLOATINGIPS,
     NETWORKS,
     PORTS,
@@ -12,6 +13,7 @@ from skyloom.network.store.nouns import (
 )
 
 __all__ = [
+    "DEVICE_PORTS",
     "FLOATINGIPS",
     "NETWORKS",
     "PORTS",

@@ -4,6 +4,7 @@ from sqlalchemy import exists, or_, select
 
 from skyloom.network import tables as t
 from skyloom.network.model import (
+    DevicePort,
     FloatingIp,
     Network,
     Port,
@@ -47,6 +48,8 @@ PORTS = Rows(
     },
 )
 """One's own, and all on one's own networks."""
+DEVICE_PORTS = Rows(t.port, DevicePort, select(*(t.port.c[name] for name in DevicePort.__struct_fields__)))
+"""The same rows, for lists of servers: two in three columns of a port are not read."""
 ROUTERS = Rows(
     t.router,
     Router,

@@ -38,6 +38,20 @@ def test_a_version_that_is_not_served_is_not_acceptable(client: Client) -> None:
     client.as_("member", "2.999").call("GET", "/servers", status=406)
 
 
+def test_the_project_may_stand_in_the_path(client: Client) -> None:
+    """As catalogs of older clouds have it; for callers of that project only."""
+    own = f"/{PROJECT}"
+    assert client.call("GET", f"{own}/servers/detail") == {"servers": []}
+    assert client.call("GET", f"{own}/limits") == client.call("GET", "/limits")
+    refused = client.call("GET", f"/{'0' * 32}/servers", status=400)
+    assert refused["badRequest"]["message"] == (
+        f"Malformed request URL: URL's project_id '{'0' * 32}' doesn't match Context's project_id '{PROJECT}'."
+    )
+    client.call("GET", own, status=404)
+    client.call("GET", f"{own}{own}/servers", status=404)
+    client.call("GET", "/elsewhere/servers", status=404)
+
+
 def test_calls_that_are_not_built_say_so(client: Client) -> None:
     refused = client.call("GET", "/os-aggregates/1", status=501)
     assert refused["notImplemented"]["code"] == 501

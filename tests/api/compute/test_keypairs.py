@@ -1,6 +1,7 @@
 """Key pairs of users."""
 
 from tests.api.compute.conftest import Client
+from tests.parts.compute import PROJECT
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8bGqLxW2bqV7Rr0y1rTqKNZcO5b6J8W1i6yR5XKj1A me@here"
 
@@ -46,5 +47,5 @@ def test_wrong_keys_are_refused(client: Client) -> None:
 
 
 def test_the_quota_of_keys_is_kept(client: Client) -> None:
-    client.as_("admin").call("PUT", f"/os-quota-sets/{'p' * 32}", {"quota_set": {"key_pairs": 0}})
+    client.as_("admin").call("PUT", f"/os-quota-sets/{PROJECT}", {"quota_set": {"key_pairs": 0}})
     client.call("POST", "/os-keypairs", {"keypair": {"name": "k", "public_key": KEY}}, 403)

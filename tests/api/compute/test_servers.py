@@ -2,7 +2,7 @@
 
 from skyloom.clock import VirtualClock
 from tests.api.compute.conftest import IMAGE, NETWORK, Client
-from tests.parts.compute import Cloud
+from tests.parts.compute import PROJECT, Cloud
 
 
 def test_a_server_becomes_active_on_a_host(client: Client) -> None:
@@ -53,7 +53,7 @@ def test_deleting_while_building_leaves_nothing(client: Client) -> None:
 def test_a_server_that_no_host_has_room_for_says_so(client: Client) -> None:
     flavor = {"flavor": {"name": "huge", "ram": 1024, "vcpus": 1000, "disk": 1}}
     admin = client.as_("admin")
-    admin.call("PUT", f"/os-quota-sets/{'p' * 32}", {"quota_set": {"cores": -1}})
+    admin.call("PUT", f"/os-quota-sets/{PROJECT}", {"quota_set": {"cores": -1}})
     flavor_id = admin.call("POST", "/flavors", flavor)["flavor"]["id"]
     server_id = client.server(flavorRef=flavor_id)
     server = client.call("GET", f"/servers/{server_id}")["server"]
@@ -162,7 +162,7 @@ def test_an_update_changes_names_and_addresses(client: Client) -> None:
 
 
 def test_a_full_quota_is_refused_in_words(client: Client) -> None:
-    client.as_("admin").call("PUT", f"/os-quota-sets/{'p' * 32}", {"quota_set": {"instances": 1}})
+    client.as_("admin").call("PUT", f"/os-quota-sets/{PROJECT}", {"quota_set": {"instances": 1}})
     client.server()
     new = {"name": "s", "imageRef": IMAGE, "flavorRef": "1", "networks": "auto"}
     refused = client.call("POST", "/servers", {"server": new}, 403)["forbidden"]

@@ -31,6 +31,7 @@ class Application:
     def __init__(self, folder: Path):
         self.folder = folder
         self.seen: list[object] = []
+        self.server: Server | None = None
         self.entered = threading.Event()
         self.go_on = threading.Event()
         self.closed = threading.Event()
@@ -85,6 +86,12 @@ class Application:
         self.seen.append("hash")
         while not self.go_on.is_set():
             hashlib.scrypt(b"word", salt=b"salt", n=1 << 14, r=8, p=1, maxmem=1 << 26)
+        return Reply(204)
+
+    def busy(self, request: Request) -> Reply:
+        """Whether the server says that it is."""
+        assert self.server is not None
+        self.seen.append(self.server.is_busy())
         return Reply(204)
 
     def fail(self, request: Request) -> Reply:
@@ -384,6 +391,22 @@ def test_handlers_that_hash_block_nobody(server: Server, application: Applicatio
     finally:
         for sock in hashing:
             sock.close()
+
+
+def test_it_is_busy_while_it_computes_and_for_no_longer(server: Server, application: Application) -> None:
+    """One that hashes or waits needs the interpreter for nothing, so who gives way to requests may go on."""
+    application.server = server
+    assert requests.get(f"http://127.0.0.1:{server.port}/busy", timeout=LIMIT_S).status_code == 204
+    assert application.seen == [True]
+    eventually(lambda: not server.is_busy())
+    with connect(server) as hashing, connect(server) as waiting:
+        hashing.sendall(b"GET /hash HTTP/1.1\r\nhost: h\r\n\r\n")
+        eventually(lambda: "hash" in application.seen)
+        waiting.sendall(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert application.entered.wait(LIMIT_S)
+        eventually(lambda: not server.is_busy())
+        application.go_on.set()
+        assert [answers(hashing)[0][0], answers(waiting)[0][0]] == [204, 200]
 
 
 def test_idle_and_slow_connections_end_in_time(start: Start, application: Application) -> None:

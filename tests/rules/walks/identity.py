@@ -216,6 +216,7 @@ WALK = Walk(
         Call("GET /v3/roles/{role_id}/implies", who="admin"),
         Call("GET /v3/role_inferences", who="admin"),
         Call(f"DELETE {IMPLIED}", who="admin"),
+        Call("DELETE /v3/roles/{role_id}", at={"role_id": "{implied_role_id}"}, who="admin", variant="implied"),
         Call(
             "GET /v3/users",
             keep={"request_id": "header:X-Openstack-Request-Id"},

@@ -1,17 +1,59 @@
 """Rows of servers on both engines: listing, filters by tag, and changes that only the right one may make."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from skyloom.access import SYSTEM
-from skyloom.compute.model import TaskState, VmState
+from skyloom.compute.model import FlavorShape, Hosted, Power, Server, TaskState, VmState
 from skyloom.compute.store import ServerFilter, ServerStore
 from skyloom.db import Database
 from skyloom.db.listing import Page, Sort
-from tests.unit.compute.test_plan import NOW, row
 
 BY_ID = Page(None, None, (Sort("id"),))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def row(vm_state: VmState, task_state: TaskState | None = None, power: Power = Power.RUNNING) -> Server:
+    return Server(
+        id="a",
+        project_id="p",
+        user_id="u",
+        name="s",
+        vm_state=vm_state,
+        task_state=task_state,
+        power_state=int(power),
+        host="h1",
+        image_id=None,
+        flavor_id="1",
+        flavor=FlavorShape("1", "f", 1, 64, 1),
+        image=None,
+        hostname="s",
+        description=None,
+        availability_zone=None,
+        key_name=None,
+        public_key=None,
+        user_data=None,
+        config_drive=False,
+        access_ip_v4=None,
+        access_ip_v6=None,
+        disk_config="AUTO",
+        metadata={},
+        tags=[],
+        locked=False,
+        locked_reason=None,
+        group_id=None,
+        reservation_id="r",
+        launch_index=0,
+        fault=None,
+        generation=0,
+        created_at=NOW,
+        updated_at=NOW,
+        launched_at=NOW,
+        terminated_at=None,
+        deleted_at=None,
+    )
 
 
 @pytest.fixture
@@ -35,6 +77,12 @@ def found(database: Database, store: ServerStore, want: ServerFilter) -> list[st
 def test_a_row_comes_back_as_it_was(database: Database, store: ServerStore) -> None:
     server = store.get(database.read(), "a")
     assert server == replace(row(VmState.ACTIVE), id="a", tags=["x", 'quo"te', "a%b"])
+
+
+def test_of_those_on_a_host_the_deleted_ones_are_left_out(database: Database, store: ServerStore) -> None:
+    (active, building) = sorted(store.on_host(database.read(), "h1"), key=lambda server: server.id)
+    assert active == Hosted("a", "s", VmState.ACTIVE, None, int(Power.RUNNING), 0)
+    assert (building.id, building.task_state) == ("b", TaskState.SPAWNING)
 
 
 def test_filters_are_those_of_columns_states_and_whole_tags(database: Database, store: ServerStore) -> None:

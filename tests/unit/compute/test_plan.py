@@ -1,55 +1,14 @@
 """The reconciler's plan: pure, from rows and what a host shows."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from skyloom.compute.drivers.contract import PowerState, SeenServer
-from skyloom.compute.model import FlavorShape, Power, Server, TaskState, VmState
+from skyloom.compute.model import Hosted, Power, TaskState, VmState
 from skyloom.compute.reconcile import Kind, plan
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
-
-def row(vm_state: VmState, task_state: TaskState | None = None, power: Power = Power.RUNNING) -> Server:
-    return Server(
-        id="a",
-        project_id="p",
-        user_id="u",
-        name="s",
-        vm_state=vm_state,
-        task_state=task_state,
-        power_state=int(power),
-        host="h1",
-        image_id=None,
-        flavor_id="1",
-        flavor=FlavorShape("1", "f", 1, 64, 1),
-        image=None,
-        hostname="s",
-        description=None,
-        availability_zone=None,
-        key_name=None,
-        public_key=None,
-        user_data=None,
-        config_drive=False,
-        access_ip_v4=None,
-        access_ip_v6=None,
-        disk_config="AUTO",
-        metadata={},
-        tags=[],
-        locked=False,
-        locked_reason=None,
-        group_id=None,
-        reservation_id="r",
-        launch_index=0,
-        fault=None,
-        generation=0,
-        created_at=NOW,
-        updated_at=NOW,
-        launched_at=NOW,
-        terminated_at=None,
-        deleted_at=None,
-    )
+def row(vm_state: VmState, task_state: TaskState | None = None, power: Power = Power.RUNNING) -> Hosted:
+    return Hosted("a", "s", vm_state, task_state, int(power), generation=0)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +27,7 @@ def row(vm_state: VmState, task_state: TaskState | None = None, power: Power = P
     ],
 )
 def test_what_differs_is_planned_and_what_a_flow_works_on_is_not(
-    server: Server, seen: PowerState | None, kinds: list[Kind]
+    server: Hosted, seen: PowerState | None, kinds: list[Kind]
 ) -> None:
     guests = [] if seen is None else [SeenServer("a", seen)]
     assert [step.kind for step in plan([server], guests)] == kinds

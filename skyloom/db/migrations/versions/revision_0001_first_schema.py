@@ -85,6 +85,9 @@ def upgrade() -> None:
         sa.Column("extra", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_endpoint_group")),
     )
+    with op.batch_alter_table("endpoint_group", schema=None) as batch_op:
+        batch_op.create_index("ix_endpoint_group_name", ["name", "id"], unique=False)
+
     op.create_table(
         "flavor",
         sa.Column("id", sa.String(length=255), nullable=False),
@@ -485,6 +488,9 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_used_once")),
     )
+    with op.batch_alter_table("used_once", schema=None) as batch_op:
+        batch_op.create_index("ix_used_once_expires_at", ["expires_at"], unique=False)
+
     op.create_table(
         "allocation",
         sa.Column("consumer_id", sa.String(length=36), nullable=False),
@@ -528,6 +534,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("domain_id", "group", "option", name=op.f("pk_domain_option")),
     )
+    with op.batch_alter_table("domain_option", schema=None) as batch_op:
+        batch_op.create_index("ix_domain_option_option", ["option", "group"], unique=False)
+
     op.create_table(
         "endpoint",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -671,6 +680,10 @@ def upgrade() -> None:
             name=op.f("uq_limit_service_id_region_id_project_id_domain_id_resource_name"),
         ),
     )
+    with op.batch_alter_table("limit", schema=None) as batch_op:
+        batch_op.create_index("ix_limit_domain_id", ["domain_id"], unique=False)
+        batch_op.create_index("ix_limit_project_id", ["project_id"], unique=False)
+
     op.create_table(
         "network_segment",
         sa.Column("network_type", sa.String(length=32), nullable=False),
@@ -767,6 +780,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_project_tag")),
     )
+    with op.batch_alter_table("project_tag", schema=None) as batch_op:
+        batch_op.create_index("ix_project_tag_name", ["name", "project_id"], unique=False)
+
     op.create_table(
         "registered_limit",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -1152,6 +1168,7 @@ def upgrade() -> None:
     with op.batch_alter_table("request_token", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_request_token_authorizing_user_id"), ["authorizing_user_id"], unique=False)
         batch_op.create_index("ix_request_token_consumer_id", ["consumer_id"], unique=False)
+        batch_op.create_index("ix_request_token_expires_at", ["expires_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_request_token_project_id"), ["project_id"], unique=False)
 
     op.create_table(
@@ -1251,6 +1268,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("idp_id", "protocol_id", "unique_id", name=op.f("pk_federated_user")),
     )
     with op.batch_alter_table("federated_user", schema=None) as batch_op:
+        batch_op.create_index("ix_federated_user_unique_id", ["unique_id"], unique=False)
         batch_op.create_index("ix_federated_user_user_id", ["user_id"], unique=False)
 
     op.create_table(

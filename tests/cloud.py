@@ -46,14 +46,14 @@ PREFIX = "skyloom-test-cloud-"
 class Cloud:
     """`start`: with workers, reconcilers and two hosts; without them it answers, and accepted work stays undone."""
 
-    def __init__(self, start: bool = True):
+    def __init__(self, start: bool = True, database: Callable[[str], Database] = Database):
         _sweep()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         home = Home(self.folder)
         home.make()
         plan = Plan(hypervisor="simulated", network="simulated", hosts=2, password_cost=4)
         machine = Machine(home, Choice(plan))
-        self.db = Database(f"sqlite:///{self.folder / 'cloud.db'}")
+        self.db = database(f"sqlite:///{self.folder / 'cloud.db'}")
         prepare(self.db)
         self.bus = InProcessBus()
         self.core = Core(home, plan, self.db, self.bus, machine)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import BindParameter, Connection, Delete, Dialect, Executable, Insert, Update
+from sqlalchemy.exc import DataError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
 
@@ -56,6 +57,8 @@ def run(connection: Connection, statement: Executable, parameters: Params | None
     except connection.dialect.loaded_dbapi.Error as error:
         # Raises the same as for its own executions, and gives up a connection that is lost.
         connection._handle_dbapi_exception(error, plan.sql, bound[0] if len(bound) == 1 else bound, cursor, None)
+    except OverflowError as error:
+        raise DataError(plan.sql, None, error) from error  # as PostgreSQL calls it; SQLite's driver has no name for it
     return Rows(found, cursor.rowcount)
 
 

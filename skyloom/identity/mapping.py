@@ -24,7 +24,7 @@ Attributes = Mapping[str, Sequence[str]]
 Word = Annotated[str, msgspec.Meta(min_length=1)]
 SCHEMA_VERSIONS = ("1.0", "2.0", "3.0")
 DEFAULT_VERSION = "1.0"
-PLACEHOLDER = re.compile(r"\{(\d+)\}")
+PLACEHOLDER = re.compile(r"\{([0-9]+)\}")
 AS_JSON = "JSON:"
 """Begins a group that carries its own domain, as one cloud tells another of its user's groups."""
 
@@ -158,7 +158,7 @@ def _check_local(local: Local, count: int, version: str, name: str) -> None:
             raise _invalid(f"{name}.projects_json", "it is a placeholder such as {0}")
     for text in _texts(msgspec.to_builtins(local)):
         for index in PLACEHOLDER.findall(text):
-            if int(index[:6]) >= count:
+            if len(index) > 6 or int(index) >= count:
                 raise _invalid(name, f"{{{index}}} refers to nothing: {count} remote conditions hand their values on")
 
 

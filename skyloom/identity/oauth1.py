@@ -95,8 +95,11 @@ def signature(call: SignedCall, parameters: Mapping[str, str], consumer_secret: 
 
 
 def _base(url: str) -> str:
-    """Scheme and host in small letters, no port where it is the scheme's own, no query."""
-    parts = urlsplit(url)
+    """Scheme and host in small letters, no port where it is the scheme's own, no query. Raises OAuthInvalid."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise OAuthInvalid("The Host header of the request is none that a URL can have.", field="Host") from error
     host = parts.netloc.lower()
     name, _, port = host.rpartition(":")
     if name and port == str(DEFAULT_PORTS.get(parts.scheme.lower())):

@@ -20,7 +20,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=VISIBLE)]
 ServiceName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 ShortName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=VISIBLE)]
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+\Z")]
 RegionId = Annotated[str, msgspec.Meta(max_length=255)]
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^[a-zA-Z0-9+.-]+:.+")]
 Count = Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)]
@@ -30,7 +30,7 @@ FactorRule = Annotated[list[str], msgspec.Meta(min_length=1)]
 Text = str | None
 RemoteIds = list[Annotated[str, msgspec.Meta(min_length=1, max_length=255)]]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=5_256_000)]
-HttpUrl = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+[^\s]*$")]
+HttpUrl = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+[^\s]*\Z")]
 RELAY_STATE_PREFIX = "ss:mem:"
 
 
@@ -72,7 +72,7 @@ class FederatedBy(msgspec.Struct, forbid_unknown_fields=True):
 class EndpointFilters(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     service_id: str | msgspec.UnsetType = msgspec.UNSET
     region_id: str | msgspec.UnsetType = msgspec.UNSET
-    interface: Annotated[str, msgspec.Meta(pattern="^(public|internal|admin)$")] | msgspec.UnsetType = msgspec.UNSET
+    interface: Annotated[str, msgspec.Meta(pattern=r"^(public|internal|admin)\Z")] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if all(value is msgspec.UNSET for value in (self.service_id, self.region_id, self.interface)):
@@ -285,7 +285,7 @@ ENDPOINT = Resource(
     tables.endpoint,
     (
         Attribute("service_id", Id, required=True),
-        Attribute("interface", Annotated[str, msgspec.Meta(pattern="^(public|internal|admin)$")], required=True),
+        Attribute("interface", Annotated[str, msgspec.Meta(pattern=r"^(public|internal|admin)\Z")], required=True),
         Attribute("url", Url, required=True, filterable=False),
         Attribute("region_id", RegionId | None),
         Attribute("enabled", bool, default=True, filterable=False),

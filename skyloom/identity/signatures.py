@@ -38,7 +38,7 @@ def is_signed(request: SignedRequest, secret: str) -> bool:
         expected = _version_2(request, secret)
     else:
         return False
-    return expected is not None and hmac.compare_digest(expected, request.signature)
+    return expected is not None and _is_same(expected, request.signature)
 
 
 def is_signed_text(text_base64: str, signature: str, secret: str) -> bool:
@@ -49,12 +49,12 @@ def is_signed_text(text_base64: str, signature: str, secret: str) -> bool:
         return False
     if not text.startswith(ALGORITHM.encode()):
         expected = base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha1).digest()).decode()
-        return hmac.compare_digest(expected, signature)
+        return _is_same(expected, signature)
     lines = text.decode(errors="replace").split("\n")
     if len(lines) != 4:
         return False
     key = _key_of(secret, lines[2])
-    return key is not None and hmac.compare_digest(hmac.new(key, text, hashlib.sha256).hexdigest(), signature)
+    return key is not None and _is_same(hmac.new(key, text, hashlib.sha256).hexdigest(), signature)
 
 
 def seed_bytes(seed_base32: str) -> bytes:
@@ -105,6 +105,10 @@ def _key_of(secret: str, scope: str) -> bytes | None:
 
 def _query(params: Mapping[str, str]) -> str:
     return "&".join(f"{quote(name, safe='-_.~')}={quote(params[name], safe='-_.~')}" for name in sorted(params))
+
+
+def _is_same(expected: str, given: str) -> bool:
+    return hmac.compare_digest(expected.encode(), given.encode())
 
 
 def _sha256(raw: bytes) -> str:

@@ -13,11 +13,11 @@ def time_of(text: str, name: str) -> datetime:
     """The time that the attribute `name` gives; without a zone it is UTC. Raises AttributeInvalid."""
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError as error:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise AttributeInvalid(
             f"Invalid input for field/attribute {name}: use the form 2026-12-31T23:59:59Z.", field=name
         ) from error
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def later(text: str | None, name: str, now: datetime) -> datetime | None:

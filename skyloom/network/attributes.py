@@ -23,7 +23,8 @@ class Attribute:
     """`field` is its name in the model. `asks`: giving it (one of the values of `asks_for`) needs the policy
     create_/update_NOUN:NAME as well. `guarded`: it is shown only to those whom get_NOUN:NAME allows.
 
-    `show` makes the shown value from the whole thing. `column`: there is a column to filter and sort by.
+    `show` makes the shown value from the whole thing. `column`: there is a column to sort by, and with `filters` also
+    to filter by.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Attribute:
     guarded: bool = False
     hidden: bool = False
     column: bool = True
+    filters: bool = True
     show: Callable[[Any], Any] | None = None
 
     @property

@@ -85,12 +85,12 @@ def id(value: Any) -> str:
 
 def nothing(value: Any) -> None:
     """An attribute of a feature that is not offered: it can be shown, and given only as it is shown."""
-    if value:
+    if value is not None:
         raise ValueError("only null is possible: the feature is not offered")
 
 
 def nothing_listed(value: Any) -> list[Any]:
-    if value:
+    if value not in (None, []):
         raise ValueError("only an empty list is possible: the feature is not offered")
     return []
 
@@ -217,7 +217,7 @@ def mapping(value: Any) -> dict[str, Any]:
 
 def gateway_info(value: Any) -> dict[str, Any] | None:
     """None or an empty object takes the gateway away; else network_id, enable_snat, external_fixed_ips."""
-    if not value:
+    if value is None or value == {}:
         return None
     fields = _fields(value, {"network_id"}, {"network_id", "enable_snat", "external_fixed_ips", "qos_policy_id"})
     nothing(fields.get("qos_policy_id"))

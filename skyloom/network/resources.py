@@ -37,8 +37,8 @@ ZONES = (
     Attribute("availability_zones", column=False, show=always([])),
 )
 HISTORY = (
-    Attribute("created_at", show=lambda thing: iso(thing.created_at)),
-    Attribute("updated_at", show=lambda thing: iso(thing.updated_at)),
+    Attribute("created_at", filters=False, show=lambda thing: iso(thing.created_at)),
+    Attribute("updated_at", filters=False, show=lambda thing: iso(thing.updated_at)),
     Attribute("revision_number", kinds.whole(0, 2**62)),
 )
 TAGS = (Attribute("tags", column=False),)

@@ -24,6 +24,10 @@ class NotJson(UnsupportedMedia):
 
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """Which no database keeps in a text, nor may a name hold it."""
+DEEPEST = 100
+"""What is kept of a body is read and written by code that recurses, at any depth of its own."""
+BRACKET = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
+"""A bracket, or a whole text, which may hold some. One without an end is taken, too: no byte is read twice."""
 AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
 
@@ -39,14 +43,32 @@ def decode(request: Request, kind: Any, limit_bytes: int) -> Any:
     raw = request.body.read(limit_bytes)
     if not raw:
         raise BodyMissing("The request has no body; this call needs a JSON object.")
+    return parsed(raw, kind)
+
+
+def parsed(raw: bytes, kind: Any) -> Any:
+    """For calls that read their body themselves. Raises BodyInvalid."""
     if b"\\u0000" in raw and NUL.search(raw):
         raise BodyInvalid("The body holds a NUL byte (\\u0000); no text may.")
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(raw) > DEEPEST:
+        raise BodyInvalid(f"The body's objects and lists lie in more than {DEEPEST} others.")
     try:
         return _decoder(kind).decode(raw)
     except msgspec.ValidationError as error:
         raise BodyInvalid(_sentence(str(error)), field=_field(str(error))) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BodyInvalid("The body is not well-formed JSON.") from error
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for found in BRACKET.finditer(raw):
+        if found[0] in (b"[", b"{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif found[0] in (b"]", b"}"):
+            depth -= 1
+    return deepest
 
 
 def _field(text: str) -> str:

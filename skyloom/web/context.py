@@ -1,5 +1,6 @@
 """What a handler is given: the caller, the services, the parsed request."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -10,6 +11,8 @@ from skyloom.web.http import Request
 
 Version = tuple[int, int]
 S = TypeVar("S")
+WHOLE = re.compile("[0-9]{1,100}")
+LARGEST = 2**63 - 1
 
 
 class QueryInvalid(BadRequest):
@@ -61,10 +64,12 @@ class Context(Generic[S]):
         raise QueryInvalid(f"The query parameter {name} is {value!r}; use true or false.", field=name)
 
     def whole(self, name: str) -> int | None:
-        """A whole number of zero or more."""
+        """A whole number from zero to what a database can keep."""
         value = self.one(name)
         if value is None:
             return None
-        if not value.isascii() or not value.isdigit():
-            raise QueryInvalid(f"The query parameter {name} is {value!r}; it takes a whole number.", field=name)
-        return int(value)
+        number = int(value) if WHOLE.fullmatch(value) else None
+        if number is None or number > LARGEST:
+            sentence = f"The query parameter {name} is {value!r}; it takes a whole number up to {LARGEST}."
+            raise QueryInvalid(sentence, field=name)
+        return number

@@ -1,9 +1,13 @@
 """Microversion negotiation (API-SIG guideline "Microversion Specification")."""
 
+import re
+
 from skyloom.errors import BadRequest, NotAcceptable
 from skyloom.web.context import Version
 from skyloom.web.http import Request
 from skyloom.web.routes import Microversions
+
+VERSION = re.compile(r"([0-9]{1,9})\.(0|[1-9][0-9]{0,8})")
 
 
 class VersionNotServed(NotAcceptable):
@@ -21,10 +25,10 @@ def negotiate(request: Request, offered: Microversions) -> Version:
         return offered.lowest
     if asked == "latest":
         return offered.highest
-    major, _, minor = asked.partition(".")
-    if not (major.isdigit() and minor.isdigit() and asked.isascii()) or (len(minor) > 1 and minor[0] == "0"):
+    found = VERSION.fullmatch(asked)
+    if found is None:
         raise VersionInvalid(f"The version {asked!r} is of invalid format; it must be of format MajorNum.MinorNum.")
-    version = (int(major), int(minor))
+    version = (int(found[1]), int(found[2]))
     if not offered.lowest <= version <= offered.highest:
         raise VersionNotServed(
             f"Version {asked} is not supported by the API. Minimum is {text(offered.lowest)} and "

@@ -150,8 +150,7 @@ class Walker:
         return [newest] if call.method in WRITES or oldest == newest else [oldest, newest]
 
     def _walk_one(self, api: Api, route: Route, call: Call, version: str) -> None:
-        self._try_strangers(api, route, call, version)
-        self._try_broken_bodies(api, route, call, version)
+        self._try_first(api, route, call, version)
         token = self.cloud.tokens[call.who] if call.who else None
         asked = self._ask(api, route, call, version, "walk", token, self._filled(call.body))
         self.record.done.append((call, asked))
@@ -160,6 +159,11 @@ class Walker:
                 self.known[name] = _at(asked.answer, where)
             if call.until is not None:
                 self._await(api, *call.until)
+
+    def _try_first(self, api: Api, route: Route, call: Call, version: str) -> None:
+        """What must be refused is asked before the call itself, when all that it needs is there."""
+        self._try_strangers(api, route, call, version)
+        self._try_broken_bodies(api, route, call, version)
 
     def _await(self, api: Api, path: str, word: str) -> None:
         url, token = api.prefix + self._filled(path), self.cloud.tokens["admin"]
@@ -216,22 +220,28 @@ class Walker:
         headers: Mapping[str, str] | None = None,
     ) -> Asked:
         url = api.prefix + self._path(call) + self._filled(call.query)
-        own = call.headers(self.known) if callable(call.headers) else call.headers
-        sent = {name: self._filled(value) for name, value in own.items()} | dict(headers or {})
-        if version and api.microversions:
-            sent["openstack-api-version"] = f"{api.microversions.service_type} {version}"
+        sent = self._headers(api, call, version) | dict(headers or {})
         answer = self.cloud(call.method, url, token, body, sent)
         entries = self._entries(answer.headers["X-Openstack-Request-Id"]) if call.method in WRITES else 0
         return Asked(api.name, route, what, call.method, url, body, version, answer, entries)
+
+    def _headers(self, api: Api, call: Call, version: str) -> dict[str, str]:
+        own = call.headers(self.known) if callable(call.headers) else call.headers
+        sent = {name: self._filled(value) for name, value in own.items()}
+        if version and api.microversions:
+            sent["openstack-api-version"] = f"{api.microversions.service_type} {version}"
+        return sent
 
     def _entries(self, request_id: str) -> int:
         count = select(func.count()).select_from(audit_entry).where(audit_entry.c.request_id == request_id)
         return int(self.cloud.db.read().execute(count).scalar_one())
 
-    def _path(self, call: Call) -> str:
+    def _path(self, call: Call, at: Mapping[str, str] | None = None) -> str:
+        """`at`: instead of the call's own."""
+
         def value(found: re.Match[str]) -> str:
             name = found[1]
-            given = call.at.get(name)
+            given = (call.at if at is None else at).get(name)
             return str(self._filled(given) if given is not None else self.known.get(name, UNKNOWN_ID))
 
         return re.sub(r"\{(\w+)\}", value, call.path)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from skyloom.compute.api.not_built import SERVER_ACTIONS
-from skyloom.compute.api.server_bodies import ip_of
+from skyloom.compute.api.server_bodies import ip_of, whole_of
 from skyloom.compute.compute import ComputeService
 from skyloom.compute.errors import RequestInvalid
 from skyloom.compute.model import VmState
@@ -21,6 +21,7 @@ from skyloom.web.http import Reply
 from skyloom.web.routes import Route
 
 Ctx = Context[ComputeService]
+MOST_LINES = 2**31 - 1
 
 
 class Reboot(Struct, forbid_unknown_fields=True):
@@ -91,12 +92,7 @@ def _lines(body: Console | None) -> int | None:
     length = None if body is None else body.length
     if length is None:
         return None
-    try:
-        lines = int(length)
-    except ValueError as error:
-        raise RequestInvalid(f"Invalid input for field/attribute length: {length!r} is no whole number.") from error
-    if lines < -1:
-        raise RequestInvalid(f"Invalid input for field/attribute length: {lines} is less than the minimum of -1.")
+    lines = whole_of("length", length, -1, MOST_LINES)
     return None if lines == -1 else lines
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from skyloom.compute.api.links import links
-from skyloom.compute.api.server_bodies import Key, Name, Value, flag_of
+from skyloom.compute.api.server_bodies import Key, Name, Value, flag_of, whole_of
 from skyloom.compute.compute import ComputeService
 from skyloom.compute.errors import RequestInvalid
 from skyloom.compute.model import Flavor
@@ -24,7 +24,7 @@ MOST = 2**31 - 1
 Amount = Annotated[int, Meta(ge=0, le=MOST)]
 Some = Annotated[int, Meta(ge=1, le=MOST)]
 Text = Annotated[str, Meta(max_length=65535)]
-FlavorId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9. _-]*(?<! )$")]
+FlavorId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9. _-]*(?<! )\Z")]
 Specs = dict[Key, Value]
 PROJECT = re.compile(r"[a-zA-Z0-9-]{1,255}")
 
@@ -124,24 +124,16 @@ def create(ctx: Ctx, body: CreateFlavor) -> View:
     made = NewFlavor(
         id=None if new.id is None else str(new.id),
         name=new.name,
-        vcpus=_whole("vcpus", new.vcpus, 1),
-        memory_mib=_whole("ram", new.ram, 1),
-        disk_gib=_whole("disk", new.disk, 0),
-        ephemeral_gib=_whole("OS-FLV-EXT-DATA:ephemeral", new.ephemeral, 0),
-        swap_mib=_whole("swap", new.swap, 0),
+        vcpus=whole_of("vcpus", new.vcpus, 1, MOST),
+        memory_mib=whole_of("ram", new.ram, 1, MOST),
+        disk_gib=whole_of("disk", new.disk, 0, MOST),
+        ephemeral_gib=whole_of("OS-FLV-EXT-DATA:ephemeral", new.ephemeral, 0, MOST),
+        swap_mib=whole_of("swap", new.swap, 0, MOST),
         rxtx_factor=_factor(new.rxtx_factor),
         is_public=flag_of("os-flavor-access:is_public", new.is_public),
         description=None if new.description is UNSET else new.description,
     )
     return {"flavor": full(ctx, ctx.service.flavors.create(ctx.caller, made))}
-
-
-def _whole(name: str, value: int | str, least: int) -> int:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
-        raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no whole number.", field=name)
-    if not least <= int(value) <= MOST:
-        raise RequestInvalid(f"Invalid input for field/attribute {name}: it must be {least} to {MOST}.", field=name)
-    return int(value)
 
 
 def _factor(value: float | str) -> float:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from skyloom.compute.api.links import micros
+from skyloom.compute.api.server_bodies import Word
 from skyloom.compute.compute import ComputeService
 from skyloom.compute.errors import RequestInvalid
 from skyloom.compute.model import Host
@@ -15,18 +16,19 @@ from skyloom.web.routes import Route
 
 Ctx = Context[ComputeService]
 View = dict[str, Any]
+BINARY = "nova-compute"
 
 
 class ServiceChange(Struct, forbid_unknown_fields=True):
     status: Literal["enabled", "disabled"] | UnsetType = UNSET
-    disabled_reason: str | UnsetType = UNSET
+    disabled_reason: Word | UnsetType = UNSET
     forced_down: bool | UnsetType = UNSET
 
 
 class OldServiceChange(Struct, forbid_unknown_fields=True):
-    host: str
-    binary: str
-    disabled_reason: str | UnsetType = UNSET
+    host: Word
+    binary: Word
+    disabled_reason: Word | UnsetType = UNSET
     forced_down: bool | UnsetType = UNSET
 
 
@@ -39,7 +41,7 @@ def zones_detail(ctx: Ctx) -> View:
     found = ctx.service.hosts.zones(ctx.caller, detail=True)
     shown = []
     for name, hosts in found.items():
-        services = {host.name: {"nova-compute": _zone_service(ctx, host)} for host in hosts}
+        services = {host.name: {BINARY: _zone_service(ctx, host)} for host in hosts}
         shown.append(_zone(ctx, name, hosts) | {"hosts": services})
     return {"availabilityZoneInfo": shown}
 
@@ -161,14 +163,14 @@ def search(ctx: Ctx, hypervisor_id: str) -> View:
 def services(ctx: Ctx) -> View:
     found = ctx.service.hosts.services(ctx.caller)
     host, binary = ctx.one("host"), ctx.one("binary")
-    shown = [each for each in found if host in (None, each.name) and binary in (None, "nova-compute")]
+    shown = [each for each in found if host in (None, each.name) and binary in (None, BINARY)]
     return {"services": [_service(ctx, each) for each in shown]}
 
 
 def _service(ctx: Ctx, host: Host) -> View:
     view: View = {
         "id": host.id if ctx.version >= (2, 53) else host.number,
-        "binary": "nova-compute",
+        "binary": BINARY,
         "host": host.name,
         "zone": host.availability_zone,
         "status": "disabled" if host.is_disabled else "enabled",
@@ -212,7 +214,8 @@ def update_service_by_name(ctx: Ctx, body: OldServiceChange, service_id: str) ->
             shown["forced_down"] = body.forced_down
         case _:
             raise RequestInvalid(f"Unknown action {service_id}.")
-    ctx.service.hosts.update_service(ctx.caller, body.host, values)
+    service = body.host if body.binary == BINARY else f"{body.binary} of {body.host}"
+    ctx.service.hosts.update_service(ctx.caller, service, values)
     return {"service": shown}
 
 

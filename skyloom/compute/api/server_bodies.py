@@ -1,6 +1,7 @@
 """What the calls on servers read. A field that is younger than the asked version is refused as unknown."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -14,16 +15,19 @@ from skyloom.network import NicRequest
 from skyloom.web.bodies import BodyInvalid
 from skyloom.web.context import Version
 
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^\S(?:.*\S)?$")]
-Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*(?<!\s)\Z")]
+Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*\Z")]
 Word = Annotated[str, Meta(min_length=1, max_length=255)]
-Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-_:. ]{1,255}$")]
+Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-_:. ]{1,255}\Z")]
 Value = Annotated[str, Meta(max_length=255)]
 Items = dict[Key, Value]
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")]
+Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")]
+Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*\Z")]
 DiskConfig = Literal["AUTO", "MANUAL"]
-Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")]
-Fqdn = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]$")]
+Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+\Z")]
+Fqdn = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]\Z")]
+DIGITS = re.compile("-?[0-9]{1,100}")
+MOST_SERVERS = 1000
 TRUE = ("1", "t", "true", "on", "y", "yes")
 FALSE = ("0", "f", "false", "off", "n", "no")
 SINCE: Mapping[str, Version] = {
@@ -40,11 +44,33 @@ class Nic(Struct, forbid_unknown_fields=True, kw_only=True):
     uuid: Uuid | UnsetType | None = UNSET
     port: Uuid | UnsetType | None = UNSET
     fixed_ip: str | UnsetType = UNSET
-    tag: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")] | UnsetType = UNSET
+    tag: Tag | UnsetType = UNSET
 
 
 class Group(Struct, forbid_unknown_fields=True):
     name: Word
+
+
+class DeviceMapping(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Only an image on a local disk can be mapped yet; the rest is read so that a mistake in it is told."""
+
+    source_type: Literal["volume", "image", "snapshot", "blank"]
+    destination_type: Literal["local", "volume"] = "local"
+    uuid: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*\Z")] | None = None
+    image_id: Uuid | None = None
+    volume_id: Uuid | None = None
+    snapshot_id: Uuid | None = None
+    boot_index: int | Annotated[str, Meta(pattern=r"^-?[0-9]+\Z")] | None = None
+    device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*\Z")] | None = None
+    device_type: Word | None = None
+    disk_bus: Word | None = None
+    guest_format: Word | None = None
+    virtual_name: Word | None = None
+    delete_on_termination: bool | str = False
+    no_device: Any = None
+    volume_size: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=r"^[0-9]+\Z")] | None = None
+    volume_type: Annotated[str, Meta(max_length=255)] | None = None
+    tag: Tag | UnsetType = UNSET
 
 
 class NewServer(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -66,7 +92,7 @@ class NewServer(Struct, forbid_unknown_fields=True, kw_only=True):
     accessIPv6: str | None = None
     disk_config: DiskConfig = field(name="OS-DCF:diskConfig", default="MANUAL")
     block_device_mapping: list[dict[str, Any]] = []
-    block_device_mapping_v2: list[dict[str, Any]] = []
+    block_device_mapping_v2: list[DeviceMapping] = []
     hints: dict[str, Any] | UnsetType = field(name="os:scheduler_hints", default=UNSET)
     description: Description | UnsetType | None = UNSET
     tags: list[str] | UnsetType = UNSET
@@ -84,8 +110,8 @@ class CreateServer(Struct, forbid_unknown_fields=True, kw_only=True):
     def to_request(self, version: Version) -> ServerRequest:
         new = self.server
         refuse_younger(new, version)
-        least = count_of("min_count", new.min_count)
-        most = least if new.max_count is UNSET else count_of("max_count", new.max_count)
+        least = whole_of("min_count", new.min_count, 1, MOST_SERVERS)
+        most = least if new.max_count is UNSET else whole_of("max_count", new.max_count, 1, MOST_SERVERS)
         if new.tags is not UNSET:
             check_tags(new.tags)
         if new.trusted_image_certificates not in (UNSET, None):
@@ -203,11 +229,10 @@ def _image(new: NewServer) -> str | None:
         raise NotBuilt("Skyloom cannot boot from a volume yet; name an image by imageRef.")
     image_id = None if new.imageRef is UNSET or not new.imageRef else new.imageRef.rpartition("/")[2]
     for mapping in new.block_device_mapping_v2:
-        source, destination = mapping.get("source_type"), mapping.get("destination_type", "local")
-        if source != "image" or destination != "local":
+        if mapping.source_type != "image" or mapping.destination_type != "local":
             raise NotBuilt("Skyloom cannot attach volumes at creation yet; map an image to a local disk only.")
-        if str(mapping.get("boot_index")) == "0":
-            image_id = image_id or mapping.get("uuid")
+        if str(mapping.boot_index) == "0":
+            image_id = image_id or mapping.uuid
     if image_id is None:
         raise RequestInvalid(
             "Invalid imageRef provided: block device mapping is invalid, there is no image to boot from.",
@@ -223,23 +248,25 @@ def is_uuid(text: str) -> bool:
     return len(plain) == 32 and all(letter in "0123456789abcdefABCDEF" for letter in plain)
 
 
-def count_of(name: str, value: int | str) -> int:
-    """Counts are numbers, or digits in quotes."""
-    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
-        raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no whole number.", field=name)
-    count = int(value)
-    if not 1 <= count <= 1000:
-        raise RequestInvalid(f"Invalid input for field/attribute {name}: it must be 1 to 1000.", field=name)
-    return count
+def whole_of(name: str, value: int | str, least: int, most: int) -> int:
+    """Nova takes a number, or its digits in quotes."""
+    number = value if isinstance(value, int) else int(value) if DIGITS.fullmatch(value) else None
+    if number is None or not least <= number <= most:
+        raise RequestInvalid(
+            f"Invalid input for field/attribute {name}: {value!r} is no whole number from {least} to {most}.",
+            field=name,
+        )
+    return number
 
 
 def flag_of(name: str, value: bool | str | None) -> bool:
-    if isinstance(value, str):
-        plain = value.strip().lower()
-        if plain not in (*TRUE, *FALSE, ""):
-            raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no boolean.", field=name)
-        return plain in TRUE
-    return bool(value)
+    """Nova takes a boolean, or a word for it."""
+    plain = value.strip().lower() if isinstance(value, str) else value
+    if plain is None or isinstance(plain, bool):
+        return bool(plain)
+    if plain not in (*TRUE, *FALSE, ""):
+        raise RequestInvalid(f"Invalid input for field/attribute {name}: {value!r} is no boolean.", field=name)
+    return plain in TRUE
 
 
 def ip_of(name: str, value: str | None, version: int | None) -> str | None:

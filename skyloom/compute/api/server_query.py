@@ -145,9 +145,9 @@ def _time(ctx: Context[ComputeService], name: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise RequestInvalid(f"Invalid input for query parameters {name}: {text!r} is no ISO 8601 time.") from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _tags(ctx: Context[ComputeService]) -> dict[str, list[str]]:

@@ -54,8 +54,9 @@ def show(ctx: Ctx, server_id: str) -> dict[str, Any]:
 
 
 def create(ctx: Ctx, body: CreateServer) -> Reply:
+    with_reservation = flag_of("return_reservation_id", body.server.return_reservation_id)
     created = ctx.service.creation.create(ctx.caller, body.to_request(ctx.version))
-    if flag_of("return_reservation_id", body.server.return_reservation_id):
+    if with_reservation:
         return render({"reservation_id": created.reservation_id}, 202)
     server = created.servers[0]
     groups = body.server.security_groups

@@ -11,6 +11,7 @@ from skyloom.compute.store.quotas import COUNTED
 from skyloom.db import Sql, Tx
 
 MOST = 2**31 - 1
+LONGEST_ID = 64
 
 
 class QuotaService:
@@ -43,6 +44,7 @@ class QuotaService:
     def update(self, caller: Caller, project_id: str, limits: Mapping[str, int], force: bool) -> dict[str, int]:
         """Raises QuotaInvalid when a limit is less than what is in use and `force` is not given."""
         self.parts.policy.require(caller, "os_compute_api:os-quota-sets:update", {"project_id": project_id})
+        _check_project(project_id)
         in_use = self._in_use(project_id)
         for name, limit in limits.items():
             if limit < -1 or limit > MOST:
@@ -60,6 +62,7 @@ class QuotaService:
 
     def delete(self, caller: Caller, project_id: str) -> None:
         self.parts.policy.require(caller, "os_compute_api:os-quota-sets:delete", {"project_id": project_id})
+        _check_project(project_id)
         with self.parts.db.begin(caller) as tx:
             self.store.forget_limits(tx, project_id)
             tx.record("os_compute_api:os-quota-sets:delete", "project", project_id)
@@ -120,3 +123,8 @@ class QuotaService:
             "ram": used.ram,
             "server_groups": self.groups.count(sql, project_id),
         }
+
+
+def _check_project(project_id: str) -> None:
+    if len(project_id) > LONGEST_ID:
+        raise QuotaInvalid(f"Project ID {project_id} is not a valid project.", field="project_id")

@@ -119,7 +119,7 @@ def public_id(domain_id: str, kind: Kind, local_id: str) -> str:
     return hashlib.sha256(f"{domain_id}{kind}{local_id}".encode()).hexdigest()
 
 
-Whole = Annotated[int, msgspec.Meta(ge=0)]
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 

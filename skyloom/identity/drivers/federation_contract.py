@@ -16,7 +16,7 @@ import msgspec
 from skyloom.identity.saml import IdentityProviderParty, SigningPair, Statement
 
 Attributes = Mapping[str, Sequence[str]]
-Url = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s/?#@\\]+([/?#][^\s]*)?$")]
+Url = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s/?#@\\]+([/?#][^\s]*)?\Z")]
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 

@@ -31,7 +31,7 @@ class NewAccessRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str | None = None
     service: Name | None = None
-    method: Annotated[str, msgspec.Meta(pattern="^(POST|GET|HEAD|PATCH|PUT|DELETE)$")] | None = None
+    method: Annotated[str, msgspec.Meta(pattern=r"^(POST|GET|HEAD|PATCH|PUT|DELETE)\Z")] | None = None
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern="^/.*")] | None = None
 
 

@@ -242,7 +242,7 @@ def access_id(access: str) -> str:
 def _key_pair(blob: object) -> KeyPair:
     try:
         return msgspec.json.decode(blob if isinstance(blob, str) else "", type=KeyPair)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise AttributeInvalid(
             "The blob of an ec2 credential is a JSON object with 'access' and 'secret'.", field="blob"
         ) from error

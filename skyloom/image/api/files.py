@@ -9,7 +9,7 @@ from skyloom.web.http import Reply
 from skyloom.web.routes import Route
 
 Ctx = Context[ImageService]
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 class DataMedia(UnsupportedMedia):

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from skyloom.errors import UnsupportedMedia
 from skyloom.image.api.attributes import READ_ONLY, SETTABLE, own_property, with_attribute
 from skyloom.image.errors import ImageInvalid, ImageReadOnly, ImageStateConflict
 from skyloom.image.model import Image
+from skyloom.web.bodies import parsed
 from skyloom.web.http import Request
 
 MEDIA = "application/openstack-images-v2.{}-json-patch"
@@ -34,10 +34,7 @@ def parse(request: Request, limit_bytes: int) -> Sequence[Operation]:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in (MEDIA.format(0), MEDIA.format(1)):
         raise PatchMedia(f"The body's Content-Type is {media or 'missing'}; use {MEDIA.format(1)}.")
-    try:
-        document = msgspec.json.decode(request.body.read(limit_bytes))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ImageInvalid("The body is not well-formed JSON.") from error
+    document = parsed(request.body.read(limit_bytes), Any)
     if not isinstance(document, list) or not all(isinstance(item, dict) for item in document):
         raise ImageInvalid("The body must be a JSON array of operation objects.")
     return [_operation(item, media == MEDIA.format(0)) for item in document]

@@ -1,6 +1,6 @@
 """Tags and members of images."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ Ctx = Context[ImageService]
 
 
 class NewMember(msgspec.Struct, forbid_unknown_fields=True):
-    member: str
+    member: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
 class ChangedMember(msgspec.Struct, forbid_unknown_fields=True):

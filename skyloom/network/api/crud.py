@@ -114,11 +114,11 @@ def _query(ctx: Ctx, collection: Collection[Any], resource: Resource, page: Page
         attribute = resource.by_name.get(name)
         if name in NOT_FILTERS:
             continue
-        if name in TAG_FILTERS:
+        if name in TAG_FILTERS and "tags" in resource.by_name:
             tags.setdefault(name, []).extend(value.split(","))
         elif name in collection.special:
             special.setdefault(name, []).append(value)
-        elif attribute is not None and attribute.column and _may_filter(ctx, resource, attribute):
+        elif attribute is not None and _may_filter(ctx, resource, attribute):
             filters.setdefault(attribute.key, []).append(collection.filter_value(attribute, value))
         else:
             raise HTTPBadRequest(f"['{name}'] is invalid attribute for filter of {resource.plural}.", field=name)
@@ -128,6 +128,8 @@ def _query(ctx: Ctx, collection: Collection[Any], resource: Resource, page: Page
 def _may_filter(ctx: Ctx, resource: Resource, attribute: Attribute) -> bool:
     """By what one may not see, one may not search."""
     caller: Caller = ctx.caller
+    if not (attribute.column and attribute.filters):
+        return False
     return not attribute.guarded or ctx.service.core.policy.allows(caller, f"get_{resource.name}:{attribute.name}")
 
 

@@ -92,6 +92,8 @@ class Collection(Generic[M]):
             raise TagNotFound(f"Tag {tag} could not be found.", tag=tag)
 
     def set_tags(self, caller: Caller, id: str, tags: Sequence[str]) -> Sequence[str]:
+        if len(set(tags)) < len(tags):
+            raise HTTPBadRequest("Invalid input for tags. Reason: there is a duplicate tag.", field="tags")
         return self._retag(caller, id, "update", lambda before: tags)
 
     def add_tag(self, caller: Caller, id: str, tag: str) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 from skyloom.access import Caller
 from skyloom.network.errors import HTTPBadRequest
-from skyloom.network.kinds import whole
+from skyloom.network.kinds import text, whole
 from skyloom.network.service.core import Core
 from skyloom.network.store import quotas as store
 
+PROJECT_ID = text(255)
 LIMIT = whole(-1, 2**31 - 1)
 
 
@@ -40,6 +41,7 @@ class Quotas:
     def update(self, caller: Caller, project_id: str, body: Any) -> Mapping[str, int]:
         self.core.policy.require(caller, "update_quota", {"project_id": project_id})
         limits = self._parse(body)
+        _check_project(project_id)
         with self.core.db.begin(caller) as tx:
             for name, value in limits.items():
                 store.set_quota(tx, project_id, name, value)
@@ -49,6 +51,7 @@ class Quotas:
     def delete(self, caller: Caller, project_id: str) -> None:
         """Back to the defaults."""
         self.core.policy.require(caller, "delete_quota", {"project_id": project_id})
+        _check_project(project_id)
         with self.core.db.begin(caller) as tx:
             store.forget_quotas(tx, project_id)
             tx.record("delete_quota", "quota", project_id)
@@ -71,3 +74,10 @@ class Quotas:
             except ValueError as error:
                 raise HTTPBadRequest(f"Invalid input for {name}. Reason: {error}.", field=name) from error
         return limits
+
+
+def _check_project(project_id: str) -> None:
+    try:
+        PROJECT_ID(project_id)
+    except ValueError as error:
+        raise HTTPBadRequest(f"Invalid input for project_id. Reason: {error}.", field="project_id") from error

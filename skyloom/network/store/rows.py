@@ -182,7 +182,9 @@ class Rows(Generic[M]):
         condition: ColumnElement[bool] = column.in_(given)
         if len(given) == len(values):
             return condition
-        return or_(condition, column.is_(None) if column.nullable else column == "")
+        if column.nullable:
+            return or_(condition, column.is_(None))
+        return or_(condition, column == "") if self.type_of(field) is str else condition
 
     def type_of(self, field: str) -> type:
         return self.column(field).type.python_type

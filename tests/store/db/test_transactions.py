@@ -266,6 +266,16 @@ def test_a_value_that_cannot_be_kept_is_a_bad_request(postgres_server: FreshData
     postgres_server.give_back(url)
 
 
+def test_a_number_that_no_column_holds_is_a_bad_request(database: Database) -> None:
+    with pytest.raises(ValueRefused), database.begin(SYSTEM) as tx:
+        tx.execute(ADD, {"id": 1, "name": "a", "count": 2**63})
+    with pytest.raises(ValueRefused):
+        database.read().execute(select(thing).limit(2**63))
+    with database.begin(SYSTEM) as tx:
+        tx.execute(ADD, {"id": 1, "name": "a", "count": 1})
+    assert ids(database) == [1]
+
+
 @pytest.mark.needs("postgresql")
 def test_the_victim_of_a_deadlock_is_asked_to_come_again(postgres_server: FreshDatabases) -> None:
     url = postgres_server.take()

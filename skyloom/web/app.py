@@ -143,7 +143,7 @@ class Application:
         if status == 401:
             host = request.headers.get("host", "localhost")
             reply.headers.append(("WWW-Authenticate", f'Keystone uri="{self.scheme}://{host}/identity/v3"'))
-        if isinstance(error, MethodNotAllowed):
+        if status == 405 and isinstance(error, MethodNotAllowed):
             reply.headers.append(("Allow", str(error.details["allow"])))
         if isinstance(error, Unavailable):
             reply.headers.append(("Retry-After", str(error.retry_after_s)))

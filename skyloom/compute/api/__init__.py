@@ -17,7 +17,7 @@ from skyloom.compute.api import (
 )
 from skyloom.compute.api.not_built import NOT_BUILT, SERVER_ACTIONS
 from skyloom.compute.compute import ComputeService
-from skyloom.web.errors import compute_form
+from skyloom.web.errors import MethodNotAllowed, compute_form
 from skyloom.web.routes import Api
 
 PARTS = (
@@ -49,6 +49,7 @@ def api(service: ComputeService) -> Api:
         error_form=compute_form,
         microversions=versions.OFFERED,
         body_limit_bytes=BODY_LIMIT_BYTES,
+        statuses={MethodNotAllowed: 404},
         not_built=NOT_BUILT,
         not_built_actions=[("/v2.1/servers/{server_id}/action", name) for name in sorted(SERVER_ACTIONS)],
         request_id_header="X-Compute-Request-Id",

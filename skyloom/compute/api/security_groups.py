@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 from skyloom.compute.api.server_bodies import is_uuid
 from skyloom.compute.compute import ComputeService
 from skyloom.compute.errors import RequestInvalid
-from skyloom.errors import NotFound
 from skyloom.network import SecurityGroup, SecurityGroupRule
 from skyloom.web.context import Context
 from skyloom.web.routes import Route
@@ -179,7 +178,7 @@ def of_server(ctx: Ctx, server_id: str) -> View:
 
 def _check_id(group_id: str) -> None:
     if not is_uuid(group_id):
-        raise NotFound(f"Security group {group_id} not found.", group=group_id)
+        raise RequestInvalid("Security group id should be uuid", field="security_group_id")
 
 
 LAST = (2, 35)

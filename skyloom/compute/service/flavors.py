@@ -63,6 +63,7 @@ class FlavorService:
                 self.store.add(tx, self._flavor(new))
 
     def create(self, caller: Caller, new: NewFlavor) -> Flavor:
+        """A private one is at first nobody's, not even the creator's project's."""
         self.parts.policy.require(caller, "os_compute_api:os-flavor-manage:create")
         made = self._flavor(new)
         with self.parts.db.begin(caller) as tx:
@@ -71,8 +72,6 @@ class FlavorService:
                 value = made.name if taken == "name" else made.id
                 raise FlavorExists(f"Flavor with {taken} {value} already exists.")
             self.store.add(tx, made)
-            if not made.is_public and caller.project_id is not None:
-                self.store.add_access(tx, made.id, caller.project_id)
             tx.record("os_compute_api:os-flavor-manage:create", "flavor", made.id)
         return made
 

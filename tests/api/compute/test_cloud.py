@@ -52,6 +52,12 @@ def test_the_project_may_stand_in_the_path(client: Client) -> None:
     client.call("GET", "/elsewhere/servers", status=404)
 
 
+def test_a_method_that_a_path_does_not_take_is_not_found(client: Client) -> None:
+    """As Nova has it, where others say 405."""
+    client.call("DELETE", "/servers", status=404)
+    client.call("DELETE", "/os-security-groups/", status=404)
+
+
 def test_calls_that_are_not_built_say_so(client: Client) -> None:
     refused = client.call("GET", "/os-aggregates/1", status=501)
     assert refused["notImplemented"]["code"] == 501

@@ -63,7 +63,8 @@ def test_groups_are_made_listed_changed_and_removed(client: Client) -> None:
     client.call("DELETE", f"/os-security-groups/{group_id}", status=202)
     client.call("GET", f"/os-security-groups/{group_id}", status=404)
     client.call("DELETE", f"/os-security-groups/{group_id}", status=404)
-    client.call("GET", "/os-security-groups/7", status=404)
+    refused = client.call("GET", "/os-security-groups/7", status=400)
+    assert refused["badRequest"]["message"] == "Security group id should be uuid"
     client.as_("member", "2.36").call("GET", "/os-security-groups", status=404)
 
 

@@ -33,7 +33,8 @@ class View:
         self._loaded_at = None
 
     def candidates(self, resources: Mapping[str, int], limit: int, excluded: Collection[str]) -> list[str]:
-        """Names of providers with room, those with most free memory share first."""
+        """Names of providers with room, the emptiest first; by chance among those that are about as full, which is
+        when the asked amount would not change their order."""
         fresh = self._refresh(force=False)
         found = self._choose(resources, limit, excluded)
         if not found and not fresh:
@@ -72,10 +73,11 @@ class View:
             for n in range(len(names)):
                 name = names[(start + n) % len(names)]
                 if name not in excluded and _has_room(picture[name], resources):
-                    found.append((_busy_share(picture[name], resources), random.random(), name))
+                    found.append((*_shares(picture[name], resources), name))
                     if len(found) >= sample:
                         break
-        found.sort()
+        step = min((asked for _, asked, _ in found if asked), default=1.0)
+        found.sort(key=lambda each: (round(each[0] / step), random.random()))
         return [name for _, _, name in found[:limit]]
 
 
@@ -87,7 +89,8 @@ def _has_room(inventories: Mapping[str, Inventory], resources: Mapping[str, int]
     return True
 
 
-def _busy_share(inventories: Mapping[str, Inventory], resources: Mapping[str, int]) -> float:
-    """The fullest of the asked classes, in steps of 5 %: hosts that are about as full are chosen from by chance."""
-    shares = [inventories[name].used / max(1, inventories[name].capacity) for name in resources]
-    return round(max(shares, default=0.0) * 20) / 20
+def _shares(inventories: Mapping[str, Inventory], resources: Mapping[str, int]) -> tuple[float, float]:
+    """What is used and what is asked of the capacity, each of the class where that is the greatest share."""
+    capacities = {name: max(1, inventories[name].capacity) for name in resources}
+    used = max((inventories[name].used / capacity for name, capacity in capacities.items()), default=0.0)
+    return used, max((resources[name] / capacity for name, capacity in capacities.items()), default=0.0)

@@ -1,6 +1,7 @@
 """Capacity is never sold twice, on both engines."""
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -122,6 +123,20 @@ def test_candidates_are_those_with_room_the_emptiest_first(placement: PlacementS
     assert placement.candidates(SMALL)[:3] == ["h3", "h2", "h1"]
     assert placement.candidates(SMALL, excluded={"h3", "h1"}) == ["h2"]
     assert placement.candidates({VCPU: 5}) == []
+
+
+def test_small_servers_on_large_hosts_are_spread_evenly(placement: PlacementService) -> None:
+    hosts = ("h1", "h2", "h3")
+    for name in hosts:
+        placement.set_inventory(name, host(vcpus=1000, memory_mib=1_000_000))
+    assert {placement.candidates(SMALL)[0] for _ in range(100)} == set(hosts), "by chance among equals"
+    placed = Counter[str]()
+    for number in range(30):
+        name = placement.candidates(SMALL)[0]
+        assert claim(placement, f"s{number}", name)
+        placed[name] += 1
+        assert max(placed.values()) - min(placed[each] for each in hosts) <= 1
+    assert sorted(placed.values()) == [10, 10, 10]
 
 
 def test_candidates_of_a_stale_picture_are_looked_up_again_before_nobody_is_found(database: Database) -> None:

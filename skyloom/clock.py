@@ -4,6 +4,15 @@ import time
 from datetime import UTC, datetime, timedelta
 
 
+def moment_of(text: str) -> datetime:
+    """The time that a text of ISO 8601 tells; without a zone it is UTC. Raises ValueError."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError as error:  # the zone leads out of the calendar
+        raise ValueError(f"{text!r} is no time of ours") from error
+
+
 class Clock:
     """The machine's own time."""
 

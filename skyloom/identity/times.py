@@ -1,7 +1,8 @@
 """Times as Keystone's API writes and reads them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from skyloom.clock import moment_of
 from skyloom.identity.errors import AttributeInvalid
 
 
@@ -12,9 +13,8 @@ def shown_time(at: datetime | None) -> str | None:
 def time_of(text: str, name: str) -> datetime:
     """The time that the attribute `name` gives; without a zone it is UTC. Raises AttributeInvalid."""
     try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+        return moment_of(text.replace("Z", "+00:00"))
+    except ValueError as error:
         raise AttributeInvalid(
             f"Invalid input for field/attribute {name}: use the form 2026-12-31T23:59:59Z.", field=name
         ) from error

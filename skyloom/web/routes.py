@@ -121,6 +121,8 @@ class Node:
         node = self
         for segment in _segments(path):
             node = node.words[segment]
+        if node.parameter is not None:
+            raise ValueError(f"{path}/{{{node.parameter.name}}} is a route, so no project's id can stand there")
         node.parameter = Node()
         node.parameter.name, node.parameter.form = PROJECT_IN_PATH, PROJECT_ID
         node.parameter.words = node.words

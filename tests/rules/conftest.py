@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cloud import Cloud
+from tests.parts.databases import postgres_server  # noqa: F401
 from tests.rules import walks
 from tests.rules.walk import Record, Walker
 

@@ -18,7 +18,6 @@ import pytest
 from skyloom.web.routes import Api, Route
 from tests.api.client import Answer
 from tests.cloud import Cloud
-from tests.parts.databases import postgres_server  # noqa: F401
 from tests.parts.postgresql import FreshDatabases
 from tests.rules import mutants, walks
 from tests.rules.rehearsal import RehearsedDatabase
@@ -222,7 +221,7 @@ def test_no_refusal_shows_our_insides(walker: MutantWalker):
 
 
 @pytest.mark.needs("postgresql")
-def test_no_mutant_of_a_reading_fails_on_postgresql(postgres_server: FreshDatabases):  # noqa: F811
+def test_no_mutant_of_a_reading_fails_on_postgresql(postgres_server: FreshDatabases):
     """It minds the types that SQLite compares anyhow."""
     with _walked(postgres_server.server.create_database(), every=5) as walker:
         assert walker.tried.count["query"] > 5_000

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, Text, Update, and_, bindparam, fal
 from skyloom.compute.model import Hosted, Server, TaskState
 from skyloom.compute.tables import server
 from skyloom.db import Sql
+from skyloom.db.batches import batched
 from skyloom.db.listing import Page, paged
 
 NAMES = tuple(field.name for field in fields(Server))
@@ -129,17 +130,14 @@ class ServerStore:
         return [Hosted(*row) for row in rows]
 
     def count_by_host(self, sql: Sql, hosts: Collection[str]) -> dict[str, int]:
-        rows: Any = sql.execute(COUNT_BY_HOST, {"hosts": list(hosts)})
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: row[1] for some in batched(hosts) for row in sql.execute(COUNT_BY_HOST, {"hosts": some})}
 
     def members(self, sql: Sql, group_ids: Collection[str]) -> dict[str, list[tuple[str, str | None]]]:
         """Group id -> its servers and their hosts."""
         found: dict[str, list[tuple[str, str | None]]] = {group_id: [] for group_id in group_ids}
-        if not found:
-            return found  # an engine that is asked for none of them may look at all
-        rows: Any = sql.execute(GROUP_MEMBERS, {"groups": list(group_ids)})
-        for group_id, server_id, host in rows:
-            found[group_id].append((server_id, host))
+        for some in batched(group_ids):
+            for group_id, server_id, host in sql.execute(GROUP_MEMBERS, {"groups": some}):
+                found[group_id].append((server_id, host))
         return found
 
 

@@ -1,7 +1,7 @@
 """Regions, services, endpoints, policies, and the catalog that tokens carry."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -146,7 +146,8 @@ class Catalog:
         self.policy.require(caller, "identity:get_auth_catalog")
         if caller.project_id is None:
             raise NotOfToken("The catalog is listed with a token that is scoped to a project.")
-        return self.of(self.db.read(), caller.project_id)
+        sql = self.db.read()
+        return self._shown(sql, caller.project_id, self._seen_by(sql, caller.project_id))
 
     def json(self, project_id: str | None) -> bytes:
         """The catalog of a project, or of a token without one (services whose URLs need a project are left out).
@@ -158,8 +159,9 @@ class Catalog:
             return made.without_project
         if made.any_is_filtered:
             sql = self.db.read()
-            if self.store.is_filtered(sql, project_id):
-                return msgspec.json.encode(self.of(sql, project_id))
+            only = self._seen_by(sql, project_id)
+            if only is not None:
+                return msgspec.json.encode(self._shown(sql, project_id, only))
         return made.of_project.replace(PROJECT_MARK, project_id.encode())
 
     def service_providers(self) -> bytes:
@@ -173,10 +175,12 @@ class Catalog:
                 made = self._made = self._make(self.freshness.generation())
         return made
 
-    def of(self, sql: Sql, project_id: str | None) -> Sequence[Record]:
-        only = None
-        if project_id is not None and self.store.is_filtered(sql, project_id):
-            only = self.store.seen_by(sql, project_id)
+    def _seen_by(self, sql: Sql, project_id: str) -> Collection[str] | None:
+        """Ids of the endpoints that the project sees; None: all."""
+        return self.store.seen_by(sql, project_id) if self.store.is_filtered(sql, project_id) else None
+
+    def _shown(self, sql: Sql, project_id: str | None, only: Collection[str] | None) -> Sequence[Record]:
+        """`only`: ids of endpoints; None: all."""
         found: dict[str, Record] = {}
         for row in self.store.entries(sql):
             url = self._url(row.url, project_id)
@@ -201,8 +205,8 @@ class Catalog:
         service_providers = self.federation.enabled_service_providers(sql)
         return _Made(
             generation,
-            msgspec.json.encode(self.of(sql, PROJECT_MARK.decode())),
-            msgspec.json.encode(self.of(sql, None)),
+            msgspec.json.encode(self._shown(sql, PROJECT_MARK.decode(), None)),
+            msgspec.json.encode(self._shown(sql, None, None)),
             self.store.any_is_filtered(sql),
             msgspec.json.encode(service_providers) if service_providers else b"",
         )

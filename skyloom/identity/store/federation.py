@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 from sqlalchemy.exc import IntegrityError
 
 from skyloom.db import Sql
+from skyloom.db.batches import batched
 from skyloom.identity.errors import Duplicate
 from skyloom.identity.tables import (
     assignment,
@@ -94,7 +95,6 @@ GROUPS_THERE = select(group.c.id).where(group.c.id.in_(bindparam("ids", expandin
 FORGET_USED = delete(used_once).where(used_once.c.expires_at < bindparam("now"))
 # SQLite writes this clause as PostgreSQL does
 USE = insert_unless_there(used_once).on_conflict_do_nothing().returning(used_once.c.key_hash)
-AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,8 @@ class FederationStore:
 
     def links(self, sql: Sql, user_ids: Sequence[str]) -> dict[str, list[Link]]:
         found: dict[str, list[Link]] = {}
-        for start in range(0, len(user_ids), AT_ONCE):
-            for row in sql.execute(LINKS, {"ids": user_ids[start : start + AT_ONCE]}):
+        for some in batched(user_ids):
+            for row in sql.execute(LINKS, {"ids": some}):
                 found.setdefault(row.user_id, []).append(Link(row.idp_id, row.protocol_id, row.unique_id))
         return found
 
@@ -240,8 +240,7 @@ class FederationStore:
         return sorted(set(sql.execute(statement).scalars()))
 
     def remove_users(self, sql: Sql, user_ids: Sequence[str]) -> None:
-        for start in range(0, len(user_ids), AT_ONCE):
-            some = user_ids[start : start + AT_ONCE]
+        for some in batched(user_ids):
             sql.execute(delete(assignment).where(assignment.c.actor_kind == "user", assignment.c.actor_id.in_(some)))
             sql.execute(delete(user).where(user.c.id.in_(some)))
 

@@ -12,6 +12,7 @@ from sqlalchemy import Table, and_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from skyloom.db import Sql
+from skyloom.db.batches import batched
 from skyloom.identity.tables import domain_option, group, id_mapping, membership, user
 
 TABLES: Mapping[str, Table] = {"user": user, "group": group}
@@ -34,7 +35,6 @@ JOIN = insert(membership).on_conflict_do_nothing()
 DRIVERS = select(domain_option.c.domain_id, domain_option.c.value).where(
     domain_option.c.group == "identity", domain_option.c.option == "driver"
 )
-AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,8 @@ class Shadows:
 
     def unknown(self, sql: Sql, places: Sequence[Place]) -> list[Place]:
         known: set[str] = set()
-        for start in range(0, len(places), AT_ONCE):
-            ids = [place.public_id for place in places[start : start + AT_ONCE]]
-            known.update(sql.execute(KNOWN, {"ids": ids}).scalars())
+        for some in batched(place.public_id for place in places):
+            known.update(sql.execute(KNOWN, {"ids": some}).scalars())
         return [place for place in places if place.public_id not in known]
 
     def add(self, sql: Sql, places: Iterable[Place]) -> None:

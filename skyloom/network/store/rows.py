@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
@@ -26,12 +27,12 @@ from sqlalchemy import (
 )
 
 from skyloom.db import Sql, Tx
+from skyloom.db.batches import AT_ONCE, batched
 from skyloom.db.listing import Page, paged
 
 M = TypeVar("M", bound=msgspec.Struct)
-CHUNK = 500
-"""Ids in one IN list; more of them would exceed what the engines bind."""
 LISTS = list, tuple
+ID = attrgetter("id")
 Elsewhere = Callable[[Sequence[Any]], ColumnElement[bool]]
 LOOKER: BindParameter[str] = bindparam("looker")
 """The project that looks, in the condition on what it may see."""
@@ -57,11 +58,11 @@ def in_chunks(sql: Sql, statement: Select[Any], wanted: Sequence[Any]) -> Iterat
 
 
 def _parts(given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """`given` as often as it takes for CHUNK values of each list at a time; never, when a list is empty."""
+    """`given` as often as it takes for AT_ONCE values of each list at a time; never, when a list is empty."""
     for name, value in given.items():
-        if isinstance(value, LISTS) and not 0 < len(value) <= CHUNK:
-            for start in range(0, len(value), CHUNK):
-                yield from _parts({**given, name: value[start : start + CHUNK]})
+        if isinstance(value, LISTS) and not 0 < len(value) <= AT_ONCE:
+            for some in batched(value):
+                yield from _parts({**given, name: some})
             return
     yield given
 
@@ -150,7 +151,7 @@ class Rows(Generic[M]):
         return [self.make(*row) for row in sql.execute(statement, looker)]
 
     def by_ids(self, sql: Sql, ids: Sequence[str]) -> dict[str, M]:
-        return {row.id: row for row in self.find(sql, id=ids)}  # type: ignore[attr-defined]
+        return {ID(row): row for row in self.find(sql, id=ids)}
 
     def _sight(self, by: By) -> tuple[list[ColumnElement[bool]], dict[str, str | None]]:
         return ([], {}) if by is EVERYTHING else ([self._seen], {"looker": by})

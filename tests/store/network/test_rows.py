@@ -4,10 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from skyloom.access import Caller
+from skyloom.db.batches import AT_ONCE
 from skyloom.network import store
 from skyloom.network.errors import PortNotFound
 from skyloom.network.model import NicRequest
-from skyloom.network.store.rows import CHUNK
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_fields_have_one_value_or_one_of_a_list(database, networks):
 
 
 def test_a_list_may_be_longer_than_a_statement_takes(database, networks):
-    unknown = [f"no network {number}" for number in range(CHUNK)]
+    unknown = [f"no network {number}" for number in range(AT_ONCE)]
     ids = [networks[0].id, *unknown, *(each.id for each in networks[1:])]
     many_names = ["a", *unknown, "b"]
     assert len(store.NETWORKS.find(database.read(), id=ids, name=many_names)) == 3

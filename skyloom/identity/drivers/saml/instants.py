@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime
 
+from skyloom.clock import moment_of
 from skyloom.identity.drivers.saml.documents import Refused
 
 
 def instant(text: str) -> datetime:
     """xs:dateTime, which SAML wants in UTC; raises Refused."""
     try:
-        at = datetime.fromisoformat(text.strip())
+        return moment_of(text.strip())
     except ValueError as error:
         raise Refused(f"{text!r} is no point in time") from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def shown(at: datetime) -> str:

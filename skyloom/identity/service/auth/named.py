@@ -7,6 +7,9 @@ of an answer would tell which of them there are.
 Raises AttributeInvalid for what names nothing, whatever there is.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from skyloom.db import Database
 from skyloom.identity.errors import AttributeInvalid
 from skyloom.identity.model import Project, User
@@ -14,6 +17,8 @@ from skyloom.identity.service.auth.request import DomainRef, ProjectRef, TotpUse
 from skyloom.identity.service.directories import Directories
 from skyloom.identity.service.tokens.freshness import Freshness, Remembered
 from skyloom.identity.store.principals import Principals
+
+Ref = TypeVar("Ref", ProjectRef, DomainRef)
 
 
 class Named:
@@ -44,20 +49,19 @@ class Named:
 
     def project(self, generation: int, ref: ProjectRef) -> Project | None:
         """`generation`: as for Remembered."""
-        found = self._known.find(generation, ref)
-        if found is None:
-            found = self._keep(generation, ref, self._project(ref))
+        found = self._place(generation, ref, self._project)
         return None if found is None or found.is_domain else found
 
     def domain(self, generation: int, ref: DomainRef) -> Project | None:
-        found = self._known.find(generation, ref)
-        if found is None:
-            found = self._keep(generation, ref, self._domain(ref))
+        found = self._place(generation, ref, self._domain)
         return found if found is not None and found.is_domain else None
 
-    def _keep(self, generation: int, ref: ProjectRef | DomainRef, found: Project | None) -> Project | None:
-        if found is not None:
-            self._known.keep(generation, ref, found, (found.id, found.domain_id))
+    def _place(self, generation: int, ref: Ref, read: Callable[[Ref], Project | None]) -> Project | None:
+        found = self._known.find(generation, ref)
+        if found is None:
+            found = read(ref)
+            if found is not None:
+                self._known.keep(generation, ref, found, (found.id, found.domain_id))
         return found
 
     def _project(self, ref: ProjectRef) -> Project | None:

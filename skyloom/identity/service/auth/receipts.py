@@ -45,16 +45,15 @@ class Receipts:
         """The methods by which the user came, those of the receipt `text` (or "") among them. Raises MethodsMissing
         with a new receipt when the user's rules want more, AuthenticationFailed for a receipt that does not count. A
         receipt got by another one ends when that does."""
-        if not text and fulfils(user.options, methods):
+        before = self._valid(user, text) if text else None
+        if before is not None:
+            methods = [*methods, *method_names(before.methods)]
+        if fulfils(user.options, methods):
             return methods
         ends_at = self.clock.now() + self.life
-        if text:
-            before = self._valid(user, text)
-            methods = [*methods, *method_names(before.methods)]
+        if before is not None:
             ends_at = min(ends_at, EPOCH + before.expires_us * MICROSECOND)
-        if not fulfils(user.options, methods):
-            raise MethodsMissing(self._issue(user, methods, ends_at))
-        return methods
+        raise MethodsMissing(self._issue(user, methods, ends_at))
 
     def _issue(self, user: User, methods: Sequence[str], ends_at: datetime) -> Receipt:
         now, mask = self.clock.now(), methods_mask(methods)
